@@ -1,0 +1,1 @@
+"""The installed stack as it is: missing mmcv operators, safe checkpoint loading."""

@@ -1,0 +1,1 @@
+"""Gathered image-text losses and the CLIP training model."""

@@ -1,0 +1,1 @@
+"""Open-vocabulary detectors as mmdet heads."""

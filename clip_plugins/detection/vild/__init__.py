@@ -1,0 +1,1 @@
+"""ViLD: open-vocabulary detection by distilling CLIP (arXiv 2104.13921)."""

@@ -1,0 +1,1 @@
+"""RPN proposals and crop embeddings on the store: crops, writer, transforms."""

@@ -1,0 +1,23 @@
+"""Every registry of the package: children of mmengine's roots, all under the scope `clip_plugins`.
+
+`clip_plugins.<Class>` is found from any scope (mmdet, mmseg, mmengine); nothing is registered under their own names.
+"""
+from mmengine import registry as root
+from mmengine.registry import Registry
+
+SCOPE = "clip_plugins"
+
+
+def _child(kind: str, parent: Registry) -> Registry:
+    return Registry(kind, parent=parent, scope=SCOPE, locations=["clip_plugins"])
+
+
+MODELS = _child("model", root.MODELS)  # encoders, heads, losses, whole models
+DATASETS = _child("dataset", root.DATASETS)
+TRANSFORMS = _child("transform", root.TRANSFORMS)
+METRICS = _child("metric", root.METRICS)
+HOOKS = _child("hook", root.HOOKS)
+LOOPS = _child("loop", root.LOOPS)
+RUNNERS = _child("runner", root.RUNNERS)
+VISUALIZERS = _child("visualizer", root.VISUALIZERS)
+FUNCTIONS = _child("function", root.FUNCTIONS)  # collate functions

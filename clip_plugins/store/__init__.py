@@ -1,0 +1,1 @@
+"""id -> arrays on disk: transactions, checksums, manifest, fingerprint."""

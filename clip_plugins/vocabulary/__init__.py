@@ -1,0 +1,1 @@
+"""Names -> prompts -> text embeddings, cached in memory and on disk."""
