@@ -1,6 +1,6 @@
 """Every registry of the package: children of mmengine's roots, all under the scope `clip_plugins`.
 
-`clip_plugins.<Class>` is found from any scope (mmdet, mmseg, mmengine); nothing is registered under their own names.
+`clip_plugins.<Class>` is found from any scope (mmdet, mmseg, mmengine); nothing is registered under their names.
 """
 from mmengine import registry as root
 from mmengine.registry import Registry
@@ -21,3 +21,5 @@ LOOPS = _child("loop", root.LOOPS)
 RUNNERS = _child("runner", root.RUNNERS)
 VISUALIZERS = _child("visualizer", root.VISUALIZERS)
 FUNCTIONS = _child("function", root.FUNCTIONS)  # collate functions
+TASK_UTILS = _child("task util", root.TASK_UTILS)  # box coders
+OPTIM_WRAPPERS = _child("optimizer wrapper", root.OPTIM_WRAPPERS)
