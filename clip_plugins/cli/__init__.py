@@ -1,0 +1,7 @@
+"""What the tools share: configs, one-sentence errors, and the walk through training and testing."""
+from clip_plugins.cli.config import load_config
+from clip_plugins.cli.door import door
+from clip_plugins.cli.testing import test
+from clip_plugins.cli.training import train
+
+__all__ = ["door", "load_config", "test", "train"]

@@ -1,0 +1,78 @@
+"""`tools/test.py`: evaluate a checkpoint, on the dataset's names or on any others."""
+import functools
+from collections.abc import Sequence
+from pathlib import Path
+
+from mmengine.config import Config
+from mmengine.dist import is_main_process
+from mmengine.logging import print_log
+
+from clip_plugins.cli.config import load_config, set_seed, set_work_dir
+from clip_plugins.cli.predictions import DetectionCollector, write_json
+from clip_plugins.cli.runner import build_runner, set_launcher
+from clip_plugins.cli.training import require_checkpoint
+
+VOCABULARY_HOOK = "clip_plugins.VocabularyHook"
+PICTURES_HOOK = "clip_plugins.DetectionPictures"
+
+
+def test(config: str | Path, checkpoint: str | Path | None, *, texts: str | Sequence[str] | None = None,
+         out: str | Path | None = None, show_dir: str | None = None, work_dir: str | None = None,
+         strict: bool = True, launcher: str = "none", options: Sequence[str] = ()) -> dict[str, float]:
+    """Evaluate a checkpoint on the test dataset of a config.
+
+    Args:
+        config: path of the config.
+        checkpoint: path of the weights; None evaluates the model as it is built.
+        texts: names to look for instead of the dataset's: a list, `"a red star, a green ring"`, or a text,
+            JSON or YAML file. The dataset's truth has other names, so metrics are left out.
+        out: JSON file for metrics and detections.
+        show_dir: folder for pictures of the detections beside the truth.
+        work_dir: folder for logs; default `work_dirs/<config name>`.
+        strict: refuse a checkpoint whose keys don't match the model's.
+        launcher: `none`, `pytorch` (torchrun), `slurm` or `mpi`.
+        options: `key=value` overrides of the config.
+    Returns:
+        the metrics by name.
+    Raises:
+        ConfigError: the config is missing, unreadable or misspelt.
+        CheckpointError: the checkpoint is missing, damaged or doesn't fit.
+    """
+    cfg = load_config(config, options)
+    set_work_dir(cfg, work_dir)
+    set_seed(cfg, None)
+    set_launcher(cfg, launcher)
+    if checkpoint is not None:
+        require_checkpoint(checkpoint)
+        cfg.load_from = str(checkpoint)
+    if texts is not None:
+        set_texts(cfg, texts)
+    if show_dir is not None:
+        add_hook(cfg, {"type": PICTURES_HOOK, "out_dir": show_dir})
+    runner = build_runner(cfg)
+    runner.load_checkpoint = functools.partial(runner.load_checkpoint, strict=strict)
+    collector = DetectionCollector()
+    if texts is not None:
+        runner.test_evaluator.metrics.clear()
+        print_log("with --texts no metrics are computed: the truth has other names", logger="current")
+    if out is not None:
+        runner.test_evaluator.metrics.append(collector)
+    metrics = runner.test()
+    if out is not None and is_main_process():
+        write_json({"config": str(config), "checkpoint": str(checkpoint), "metrics": metrics,
+                    "detections": collector.detections}, out)
+    return metrics
+
+
+def set_texts(config: Config, texts: str | Sequence[str]) -> None:
+    """Make the vocabulary hook of a config use these names in place of the dataset's."""
+    if all(hook.get("type") != VOCABULARY_HOOK for hook in config.get("custom_hooks", [])):
+        add_hook(config, {"type": VOCABULARY_HOOK})
+    for hook in config.custom_hooks:
+        if hook.get("type") == VOCABULARY_HOOK:
+            hook["texts"] = texts
+
+
+def add_hook(config: Config, hook: dict) -> None:
+    """Append a hook to a config's own ones."""
+    config.custom_hooks = [*config.get("custom_hooks", []), hook]

@@ -1,0 +1,47 @@
+"""`tools/train.py`: train what a config says."""
+from collections.abc import Sequence
+from pathlib import Path
+
+from clip_plugins.cli.config import load_config, set_seed, set_work_dir
+from clip_plugins.cli.runner import build_runner, set_launcher, set_mixed_precision
+from clip_plugins.errors import CheckpointError
+
+
+def train(config: str | Path, *, work_dir: str | None = None, amp: bool = False, resume: str | bool = False,
+          seed: int | None = None, launcher: str = "none", options: Sequence[str] = ()) -> None:
+    """Train the model of a config.
+
+    Args:
+        config: path of the config.
+        work_dir: folder for logs and checkpoints; default `work_dirs/<config name>`.
+        amp: automatic mixed precision (CUDA).
+        resume: True resumes from the newest checkpoint of the work folder, a path from that checkpoint.
+        seed: replaces the config's seed.
+        launcher: `none`, `pytorch` (torchrun), `slurm` or `mpi`.
+        options: `key=value` overrides of the config.
+    Raises:
+        ConfigError: the config is missing, unreadable or misspelt.
+        CheckpointError: the checkpoint to resume from is missing.
+    """
+    cfg = load_config(config, options)
+    set_work_dir(cfg, work_dir)
+    set_seed(cfg, seed)
+    set_launcher(cfg, launcher)
+    if amp:
+        set_mixed_precision(cfg)
+    if resume:
+        cfg.resume = True
+        cfg.load_from = None if resume is True else resume
+    if cfg.get("load_from"):
+        require_checkpoint(cfg.load_from)
+    build_runner(cfg).train()
+
+
+def require_checkpoint(path: str | Path) -> None:
+    """Fail before the model is built where a local checkpoint is missing; addresses pass.
+
+    Raises:
+        CheckpointError: there is no such file.
+    """
+    if "://" not in str(path) and not Path(path).expanduser().is_file():
+        raise CheckpointError(f"checkpoint not found: {path}; train it first or correct the path")
