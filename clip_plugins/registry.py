@@ -1,6 +1,6 @@
 """Every registry of the package: children of mmengine's roots, all under the scope `clip_plugins`.
 
-`clip_plugins.<Class>` is found from any scope (mmdet, mmseg, mmengine); nothing is registered under their names.
+`clip_plugins.<Class>` is found from any scope (mmdet, mmseg, mmengine); nothing is put into their own ones.
 """
 from mmengine import registry as root
 from mmengine.registry import Registry
