@@ -1,0 +1,60 @@
+"""Files of datasets: JSON read with one clear sentence where it can't be, results written whole or not at all."""
+import json
+import os
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from clip_plugins.errors import DataError
+
+
+def read_json(path: str | Path) -> Any:
+    """Reads a JSON file.
+
+    Raises:
+        DataError: it is missing, unreadable or not JSON; the message has its path and the place.
+    """
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise DataError(f"annotation file {path} doesn't exist; check the path or prepare the dataset") from None
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise DataError(f"annotation file {path} isn't valid JSON ({error}); fetch or write it anew") from None
+    except OSError as error:
+        raise DataError(f"annotation file {path} can't be read ({error.strerror}); check the path") from None
+
+
+def write_atomically(path: str | Path, content: bytes, sync: bool = True) -> None:
+    """Writes a file under a temporary name beside it, then renames it.
+
+    Args:
+        path: the file; its folder exists.
+        content: what it will hold.
+        sync: also wait for the disk, so that a power cut can't leave an empty file.
+    """
+    path = Path(path)
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.", suffix=".tmp")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            if sync:
+                file.flush()
+                os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def write_json(path: str | Path, content: Any) -> None:
+    """Writes compact JSON atomically."""
+    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+    write_atomically(path, text.encode())
+
+
+def write_json_lines(path: str | Path, rows: Iterable[Any]) -> None:
+    """Writes one JSON value a line, atomically."""
+    text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    write_atomically(path, text.encode())
