@@ -1,0 +1,248 @@
+"""Any open_clip model behind the encoder contract.
+
+Letters: B images or texts, H×W pixels, L tokens, C width, D joint width, h×w grid.
+"""
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from open_clip.modified_resnet import ModifiedResNet
+from open_clip.transformer import VisionTransformer
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn import functional as F
+
+from clip_plugins.encoders.base import Encoder, check_pixels
+from clip_plugins.encoders.dense import project_tokens, resnet_dense, vit_dense_tokens
+from clip_plugins.encoders.positions import PositionResizer, pad_to_patches
+from clip_plugins.encoders.preprocess import Preprocess
+from clip_plugins.encoders.text import cut_text, tokenize
+from clip_plugins.errors import ConfigError, ShapeError
+
+PRECISIONS = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+class _Method(nn.Module):
+    """A method of a module as a module, so that `functional_call` can run it with other parameters."""
+
+    def __init__(self, module: nn.Module, name: str) -> None:
+        super().__init__()
+        self.module, self.name = module, name
+
+    def forward(self, *args: Any, **options: Any) -> Any:
+        return getattr(self.module, self.name)(*args, **options)
+
+
+def call_with(module: nn.Module, replaced: Mapping[str, Tensor], method: str, *args: Any, **options: Any) -> Any:
+    """Call a method of a module with some of its parameters or buffers replaced for this call.
+
+    Args:
+        module: any module.
+        replaced: name inside the module -> tensor, of any shape.
+        method: name of the method.
+        args: passed on.
+        options: passed on.
+    """
+    if not replaced:
+        return getattr(module, method)(*args, **options)
+    named = {f"module.{name}": tensor for name, tensor in replaced.items()}
+    return functional_call(_Method(module, method), named, args, options)
+
+
+class TowerEncoder(Encoder):
+    """The contract on an open_clip model (CLIP, CustomTextCLIP, CoCa).
+
+    Args:
+        clip: the open_clip model, weights loaded.
+        tokenizer: open_clip's tokenizer of this model.
+        preprocess: image preprocessing.
+        architecture: the model's config (sizes and activation); part of the fingerprint.
+        precision: `fp32`, or `bf16`/`fp16` for autocast; embeddings come out in float32 always.
+        trainable: see Encoder.
+        position_resize: options of `resize_positions` for images of another size than the native one.
+
+    Raises:
+        ConfigError: an unknown precision.
+    """
+
+    def __init__(
+        self,
+        clip: nn.Module,
+        tokenizer: Callable[..., Tensor],
+        preprocess: Preprocess,
+        architecture: Mapping[str, Any],
+        precision: str = "fp32",
+        trainable: bool = False,
+        position_resize: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(trainable)
+        if precision not in PRECISIONS:
+            raise ConfigError(f"precision={precision!r} doesn't exist; choose one of {tuple(PRECISIONS)}.")
+        self.clip = clip
+        self.tokenizer = tokenizer
+        self.preprocess = preprocess
+        self.architecture = json.loads(json.dumps(architecture, default=list))
+        self.precision = precision
+        self.embed_dim = int(architecture["embed_dim"])
+        self.context_length = int(clip.context_length)
+        self.positions = PositionResizer(**(position_resize or {}))
+        self.settle()
+
+    @property
+    def logit_scale(self) -> Tensor:
+        """exp of the learned logarithm."""
+        return self.clip.logit_scale.exp()
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over architecture, tokenizer size, preprocessing and every weight."""
+        digest = hashlib.sha256()
+        about = {"architecture": self.architecture, "preprocess": self.preprocess.to_dict(),
+                 "tokenizer": [type(self.tokenizer).__name__, getattr(self.tokenizer, "vocab_size", None)],
+                 "position_resize": self.positions.options}
+        digest.update(json.dumps(about, sort_keys=True).encode())
+        for name, tensor in sorted(self.clip.state_dict().items()):
+            digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+            digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+        return digest.hexdigest()
+
+    def autocast(self) -> torch.autocast:
+        """The context in which the towers run; leaves a surrounding autocast alone at fp32."""
+        dtype = PRECISIONS[self.precision]
+        enabled = dtype is not None or torch.is_autocast_enabled(self.device.type)
+        return torch.autocast(self.device.type, dtype or torch.get_autocast_dtype(self.device.type), enabled=enabled)
+
+    def encode_image(self, pixels: Tensor, normalize: bool = False) -> Tensor:
+        """(B, 3, H, W) normalised pixels -> (B, D); H×W may differ from the native size (ViT and ResNet)."""
+        pixels, replaced = self._sized(pixels)
+        with self.autocast():
+            embeddings = call_with(self.clip.visual, replaced, "forward", pixels)
+        return _finish(embeddings[0] if isinstance(embeddings, tuple) else embeddings, normalize)
+
+    def encode_tokens(self, tokens: Tensor, normalize: bool = False) -> Tensor:
+        """(B, L) ids -> (B, D); the batch is cut to its longest prompt where that is exact."""
+        if tokens.ndim != 2 or tokens.shape[1] > self.context_length:
+            raise ShapeError(
+                f"tokens must be B×L with L at most {self.context_length}, not {tuple(tokens.shape)}; use tokenize."
+            )
+        tokens, replaced = cut_text(self.clip, tokens)
+        with self.autocast():
+            embeddings = call_with(self.clip, replaced, "encode_text", tokens)
+        return _finish(embeddings, normalize)
+
+    def tokenize(self, texts: Sequence[str], truncate: bool = False) -> Tensor:
+        """Texts -> (B, context_length) ids; see `text.tokenize`."""
+        return tokenize(self.tokenizer, texts, self.context_length, truncate)
+
+    def dense(self, pixels: Tensor, rule: str = "maskclip") -> Tensor:
+        """Dense embeddings in the joint space, not normalised.
+
+        Args:
+            pixels: (B, 3, H, W) normalised, any size; a ViT pads zeros to whole patches at the bottom and right.
+            rule: one of dense.VIT_RULES or dense.RESNET_RULES.
+
+        Returns:
+            (B, D, h, w) float32.
+
+        Raises:
+            ConfigError: a tower or rule without dense features.
+        """
+        visual = self.clip.visual
+        if isinstance(visual, ModifiedResNet):
+            maps, positions = self._last_maps(pixels)
+            with self.autocast():
+                return resnet_dense(visual.attnpool, maps, rule, positions).float()
+        tokens, grid = self._last_tokens(pixels)
+        with self.autocast():
+            dense = vit_dense_tokens(visual, tokens, rule)[:, 1:]  # B×hw×D
+        return dense.transpose(1, 2).unflatten(2, grid).float()
+
+    def keys(self, pixels: Tensor) -> Tensor:
+        """Keys of the last attention, which MaskCLIP's key smoothing compares.
+
+        Args:
+            pixels: (B, 3, H, W) normalised.
+
+        Returns:
+            (B, h·w, C) float32: a ViT's keys went through out_proj, as in the released code.
+        """
+        visual = self.clip.visual
+        if isinstance(visual, ModifiedResNet):
+            maps, _ = self._last_maps(pixels)
+            with self.autocast():
+                return visual.attnpool.k_proj(maps.flatten(2).transpose(1, 2)).float()
+        tokens, _ = self._last_tokens(pixels)
+        with self.autocast():
+            return project_tokens(visual.transformer.resblocks[-1], tokens, "key")[:, 1:].float()
+
+    def features(self, pixels: Tensor, layers: Sequence[int]) -> list[Tensor]:
+        """Intermediate maps of the image tower, no final norm.
+
+        Args:
+            pixels: (B, 3, H, W) normalised.
+            layers: blocks of a ViT from 0, or of a ModifiedResNet 0 = stem, 1..4 = stages; negative from the end.
+
+        Returns:
+            (B, C, h, w) maps in the order of `layers`.
+
+        Raises:
+            ConfigError: a layer that the tower lacks.
+        """
+        pixels, replaced = self._sized(pixels)
+        count = self._layer_count()
+        wanted = [layer + count if layer < 0 else layer for layer in layers]
+        if not wanted or not all(0 <= layer < count for layer in wanted):
+            raise ConfigError(f"layers={list(layers)} aren't all among the tower's {count}; choose 0..{count - 1}.")
+        ordered = sorted(set(wanted))
+        with self.autocast():
+            output = call_with(self.clip.visual, replaced, "forward_intermediates", pixels, indices=ordered,
+                               stop_early=True, intermediates_only=True)
+        maps = dict(zip(ordered, output["image_intermediates"]))
+        return [maps[layer].float() for layer in wanted]
+
+    def _layer_count(self) -> int:
+        visual = self.clip.visual
+        if isinstance(visual, ModifiedResNet):
+            return 5
+        if isinstance(visual, VisionTransformer):
+            return len(visual.transformer.resblocks)
+        return len(visual.trunk.feature_info)
+
+    def _sized(self, pixels: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """Pixels padded to whole patches, and the position embedding for their size."""
+        check_pixels(pixels)
+        visual = self.clip.visual
+        if isinstance(visual, VisionTransformer):
+            pixels = pad_to_patches(pixels, visual.patch_size)
+        return pixels, self.positions(visual, *pixels.shape[-2:])
+
+    def _last_tokens(self, pixels: Tensor) -> tuple[Tensor, tuple[int, int]]:
+        """Tokens (B, 1 + h·w, C) that enter the last block of a ViT, and (h, w)."""
+        visual = self.clip.visual
+        if not isinstance(visual, VisionTransformer):
+            raise ConfigError(
+                f"dense features aren't defined for a {type(visual).__name__} image tower; choose a ViT or a ResNet."
+            )
+        pixels, replaced = self._sized(pixels)
+        grid = tuple(side // patch for side, patch in zip(pixels.shape[-2:], visual.patch_size))
+        with self.autocast():
+            tokens = call_with(visual, replaced, "_embeds", pixels)
+            for block in visual.transformer.resblocks[:-1]:
+                tokens = block(tokens)
+        return tokens, grid
+
+    def _last_maps(self, pixels: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Output (B, C, h, w) of layer4 of a ModifiedResNet, and its attention pool's positions where resized."""
+        pixels, replaced = self._sized(pixels)
+        with self.autocast():
+            output = self.clip.visual.forward_intermediates(pixels, indices=[4], intermediates_only=True)
+        return output["image_intermediates"][0], replaced.get("attnpool.positional_embedding")
+
+
+def _finish(embeddings: Tensor, normalize: bool) -> Tensor:
+    embeddings = embeddings.float()  # half precision loses 1e-3 in the norm
+    return F.normalize(embeddings, dim=-1) if normalize else embeddings
