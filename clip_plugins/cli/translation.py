@@ -18,6 +18,7 @@ UNREGISTERED = re.compile(r"^['\"]?(?P<name>\S+) is not in the (?P<scope>[\w.]+)
 UNEXPECTED = re.compile(r"(?P<cls>\w+)(?:\.__init__)?\(\) got an unexpected keyword argument '(?P<key>\w+)'")
 MISSING = re.compile(r"(?P<cls>\w+)(?:\.__init__)?\(\) missing \d+ required .*arguments?: (?P<keys>.+)")
 WORKER = re.compile(r"^Caught (?P<cls>\w+) in .*process \d+|^Caught (?P<other>\w+) in pin memory")
+UNSAFE = re.compile(r"WeightsUnpickler error: ([^\n]*?)(?: was not an allowed|\n|$)")
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -107,10 +108,11 @@ def _classes_under(registry: Registry) -> Iterator[type]:
 def _checkpoint(error: BaseException) -> CheckpointError | None:
     text = str(error)
     if isinstance(error, pickle.UnpicklingError):
-        reason = text.strip().splitlines()[0] if text.strip() else "not a pickle"
+        reason = UNSAFE.search(text)
+        reason = reason.group(1) if reason else "it is not a checkpoint"
         return CheckpointError(f"the checkpoint can't be read safely ({reason}); use weights that you trust, "
                                "as safetensors or as a state dict of tensors")
-    if isinstance(error, EOFError) or isinstance(error, RuntimeError) and "PytorchStreamReader" in text:
+    if isinstance(error, EOFError) or (isinstance(error, RuntimeError) and "PytorchStreamReader" in text):
         return CheckpointError("the checkpoint is truncated or damaged; copy or train it again")
     if isinstance(error, RuntimeError) and "loaded state dict do not match exactly" in text:
         lines = [line.strip() for line in text.splitlines()[1:] if line.strip()]
