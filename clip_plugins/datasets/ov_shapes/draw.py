@@ -84,12 +84,20 @@ def _scribble_alpha(scribble: Scribble) -> np.ndarray:
 def _paint(canvas: np.ndarray, item: ShapeObject) -> None:
     """Composites one object; only its own patch is touched."""
     left, top, mask = supersampled_mask(item)
-    left, top = left // raster.SUPERSAMPLING, top // raster.SUPERSAMPLING
     alpha = raster.coverage(mask)  # h×w
     texture = _texture(item.surface, *alpha.shape)  # h×w×3
-    patch = canvas[max(top, 0) : top + alpha.shape[0], max(left, 0) : left + alpha.shape[1]]
-    inside = slice(max(-top, 0), max(-top, 0) + patch.shape[0]), slice(max(-left, 0), max(-left, 0) + patch.shape[1])
+    patch, inside = _overlap(canvas, left // raster.SUPERSAMPLING, top // raster.SUPERSAMPLING, alpha.shape)
     _blend(patch, alpha[inside], texture[inside])
+
+
+def _overlap(
+    canvas: np.ndarray, left: int, top: int, shape: tuple[int, int]
+) -> tuple[np.ndarray, tuple[slice, slice]]:
+    """The part of the canvas under a patch of shape h×w, and the part of the patch that is on the canvas."""
+    patch = canvas[max(top, 0) : top + shape[0], max(left, 0) : left + shape[1]]
+    first_row, first_column = max(-top, 0), max(-left, 0)
+    rows, columns = slice(first_row, first_row + patch.shape[0]), slice(first_column, first_column + patch.shape[1])
+    return patch, (rows, columns)
 
 
 def _texture(surface: Surface, height: int, width: int) -> np.ndarray:
@@ -157,7 +165,7 @@ def _kept(rng: np.random.Generator, count: int, gap_share: float) -> np.ndarray:
     """Which of `count` segments are drawn: gaps of a few neighbours each, `gap_share` of all: bool."""
     kept = np.ones(count, bool)
     gap = max(count // 12, 1)
-    for _ in range(int(round(gap_share * count / gap))):
+    for _ in range(round(gap_share * count / gap)):
         kept[(rng.integers(count) + np.arange(gap)) % count] = False
     return kept
 
@@ -165,7 +173,6 @@ def _kept(rng: np.random.Generator, count: int, gap_share: float) -> np.ndarray:
 def _hatch_alpha(item: ShapeObject, style: SketchStyle) -> np.ndarray:
     """Parallel or crossed thin lines inside the silhouette: 160×160."""
     left, top, mask = supersampled_mask(item)
-    left, top = left // raster.SUPERSAMPLING, top // raster.SUPERSAMPLING
     inside = raster.coverage(mask)
     lines = np.zeros_like(inside)
     stroke_px = min(style.stroke_px, style.hatch_spacing_px / 3)
@@ -174,5 +181,6 @@ def _hatch_alpha(item: ShapeObject, style: SketchStyle) -> np.ndarray:
         distance = np.abs(along % style.hatch_spacing_px - style.hatch_spacing_px / 2)
         lines = np.maximum(lines, np.clip(stroke_px / 2 - distance + 0.5, 0, 1))
     alpha = np.zeros((IMAGE_PX, IMAGE_PX), np.float32)
-    alpha[top : top + inside.shape[0], left : left + inside.shape[1]] = lines * inside
+    patch, visible = _overlap(alpha, left // raster.SUPERSAMPLING, top // raster.SUPERSAMPLING, inside.shape)
+    patch[:] = (lines * inside)[visible]
     return alpha
