@@ -32,7 +32,7 @@ def print_table(folder: str, rows: list[Row], misses_only: bool) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Check every folder; 1 on a miss or a method that nobody has implemented, 2 on a folder that is no case."""
+    """Check every folder: 1 on a miss or a method without implementation, 2 on a folder that is no case."""
     args = parse_arguments(arguments)
     failed = []
     for folder in args.folders:
