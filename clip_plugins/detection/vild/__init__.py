@@ -1,1 +1,17 @@
 """ViLD: open-vocabulary detection by distilling CLIP (arXiv 2104.13921)."""
+from clip_plugins.detection.vild.boxes import LegacyBoxCoder, ViLDRoIExtractor
+from clip_plugins.detection.vild.clip_proposals import CLIPRoIHead
+from clip_plugins.detection.vild.heads import ViLDBBoxHead, ViLDImageHead, ViLDMaskHead
+from clip_plugins.detection.vild.model import ViLDRoIHead
+from clip_plugins.detection.vild.norm import BiasedBatchNorm
+
+__all__ = [
+    "BiasedBatchNorm",
+    "CLIPRoIHead",
+    "LegacyBoxCoder",
+    "ViLDBBoxHead",
+    "ViLDImageHead",
+    "ViLDMaskHead",
+    "ViLDRoIExtractor",
+    "ViLDRoIHead",
+]

@@ -10,11 +10,9 @@ from mmcv.cnn import ConvModule, build_norm_layer
 from mmdet.models.roi_heads.bbox_heads import ConvFCBBoxHead
 from mmdet.models.roi_heads.mask_heads import FCNMaskHead
 from mmengine.model import BaseModule
-from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
 from clip_plugins.detection.vild import losses
-from clip_plugins.detection.vild.inference import classwise_nms
 from clip_plugins.errors import ConfigError
 from clip_plugins.registry import MODELS
 
@@ -30,7 +28,11 @@ class NormedLinear(nn.Linear):
 
     def forward(self, x: Tensor) -> Tensor:
         """(R, in_features) -> (R, out_features); the activation comes after it."""
-        return self.norm(super().forward(x))
+        x = super().forward(x)
+        if len(x) == 1 and self.training and isinstance(self.norm, nn.modules.batchnorm._BatchNorm):
+            norm = self.norm  # a single region has no variance: take the running one
+            return F.batch_norm(x, norm.running_mean, norm.running_var, norm.weight, norm.bias, eps=norm.eps)
+        return self.norm(x)
 
 
 class CosineClassifier(nn.Module):
@@ -40,7 +42,7 @@ class CosineClassifier(nn.Module):
         in_features: F.
         embed_dim: D.
         temperature: factor of the cosines (1 / tau of the paper, tau = 0.01).
-        learned_background: one trained embedding for "none of the names" (section 3.2); it is the last column.
+        learned_background: one trained embedding for "none of the names" (section 3.2), the last column.
     """
 
     def __init__(self, in_features: int, embed_dim: int, temperature: float = 100.0,
@@ -103,35 +105,37 @@ def run_trunk(convs: nn.ModuleList, fcs: nn.ModuleList, x: Tensor) -> Tensor:
 
 @MODELS.register_module()
 class ViLDBBoxHead(ConvFCBBoxHead):
-    """Text branch and class-agnostic boxes on one trunk; weights bear the names of mmdet's shared head.
+    """Text branch and class-agnostic boxes on one trunk; its weights bear the names of mmdet's shared heads.
 
     Args:
         embed_dim: D of the joint space.
         classifier: options of `CosineClassifier`.
-        text_loss: options of the text loss (`novel_mask`, `weight`); None leaves it out (ViLD-image).
-        box_average: 'sampled' divides the box loss as mmdet does, 'foreground' as the official code.
+        text_loss_weight: 0 leaves the text loss out (ViLD-image).
+        novel_mask: see `losses.mask_novel_logits`.
+        box_average: 'sampled' divides the box loss by all sampled regions as mmdet does, 'foreground' by the
+            foreground's numbers as the official code does; equal at a foreground share of a quarter.
         fc_norm_cfg: norm of the fully connected layers.
         conv_bias: see `conv_fc_layers`.
         kwargs: of mmdet's `ConvFCBBoxHead`.
     """
 
-    def __init__(self, embed_dim: int, classifier: dict | None = None, text_loss: dict | None = None,
-                 box_average: str = "sampled", fc_norm_cfg: dict | None = None,
+    def __init__(self, embed_dim: int, classifier: dict | None = None, text_loss_weight: float = 1.0,
+                 novel_mask: str = "inf", box_average: str = "sampled", fc_norm_cfg: dict | None = None,
                  conv_bias: bool | str = "auto", **kwargs) -> None:
         if box_average not in BOX_AVERAGES:
             raise ConfigError(f"box_average is {box_average!r}; choose one of {BOX_AVERAGES}.")
-        self._trunk_options = dict(fc_norm_cfg=fc_norm_cfg, conv_bias=conv_bias)
+        self._trunk_options = {"fc_norm_cfg": fc_norm_cfg, "conv_bias": conv_bias}
         super().__init__(with_cls=False, reg_class_agnostic=True, num_classes=1, **kwargs)
-        self.embed_dim = embed_dim
-        self.text_loss = None if text_loss is None else dict(text_loss)
+        self.text_loss_weight = text_loss_weight
+        self.novel_mask = novel_mask
         self.box_average = box_average
         self.classifier = CosineClassifier(self.cls_last_dim, embed_dim, **(classifier or {}))
 
     def _add_conv_fc_branch(self, num_branch_convs: int, num_branch_fcs: int, in_channels: int,
                             is_shared: bool = False) -> tuple[nn.ModuleList, nn.ModuleList, int]:
         if not is_shared and (num_branch_convs or num_branch_fcs):
-            raise ConfigError("ViLD has one trunk for names and boxes; set num_shared_convs and num_shared_fcs "
-                              "instead of num_cls_* and num_reg_*.")
+            raise ConfigError("ViLD has one trunk for names and boxes; set num_shared_convs and "
+                              "num_shared_fcs instead of num_cls_* and num_reg_*.")
         return conv_fc_layers(in_channels, self.roi_feat_area, (num_branch_convs, self.conv_out_channels),
                               (num_branch_fcs, self.fc_out_channels), self.norm_cfg, **self._trunk_options)
 
@@ -139,31 +143,78 @@ class ViLDBBoxHead(ConvFCBBoxHead):
         """Region maps (R, C, S, S) -> trunk features (R, F)."""
         return run_trunk(self.shared_convs, self.shared_fcs, x)
 
-    def loss(self, cls_score: Tensor | None, bbox_pred: Tensor, rois: Tensor, labels: Tensor,
-             label_weights: Tensor, bbox_targets: Tensor, bbox_weights: Tensor,  # noqa: PLR0913
-             is_base: Tensor | None = None, reduction_override: str | None = None) -> dict[str, Tensor]:
-        """Text loss over the names and the background, box loss of the foreground.
+    def text_loss(self, logits: Tensor, labels: Tensor, is_base: Tensor | None = None) -> Tensor:
+        """Weighted cross entropy of (R, K + 1) logits; labels (R,), K is background; is_base (K,) or None."""
+        return self.text_loss_weight * losses.text_loss(logits, labels, is_base, self.novel_mask)
+
+    def box_loss(self, deltas: Tensor, rois: Tensor, labels: Tensor, targets: Tensor) -> Tensor:
+        """The configured box loss over the foreground regions.
 
         Args:
-            cls_score: (R, K + 1) logits or None.
-            bbox_pred: (R, 4) deltas.
+            deltas: (R, 4) predictions.
             rois: (R, 5) image index and corners.
-            labels: (R,) class indices; K is background.
-            label_weights, bbox_targets, bbox_weights: as mmdet makes them.
-            is_base: (K,) bool or None.
-            reduction_override: as in mmdet.
+            labels: (R,) class indices; `num_classes` is background.
+            targets: (R, 4) encoded boxes (corners with `reg_decoded_bbox`).
         """
-        result = super().loss(None, bbox_pred, rois, labels, label_weights, bbox_targets, bbox_weights,
-                              reduction_override)
-        if self.box_average == "foreground":
-            foreground = (labels < self.num_classes).sum().clamp_min(1)
-            result["loss_bbox"] = result["loss_bbox"] * len(labels) / (4 * foreground)
-        if self.text_loss is not None:
-            options = dict(self.text_loss)
-            weight = options.pop("weight", 1.0)
-            result["loss_text"] = weight * losses.text_loss(cls_score, labels, is_base, **options)
-        return result
+        foreground = labels < self.num_classes
+        if not foreground.any():
+            return deltas.sum() * 0
+        if self.reg_decoded_bbox:
+            deltas = self.bbox_coder.decode(rois[:, 1:], deltas)
+        average = 4 * foreground.sum() if self.box_average == "foreground" else len(labels)
+        return self.loss_bbox(deltas[foreground], targets[foreground], avg_factor=average)
 
     def decode(self, rois: Tensor, deltas: Tensor, image_shape: tuple[int, int]) -> Tensor:
         """(R, 5) rois and (R, 4) deltas -> (R, 4) boxes inside the image (height, width)."""
         return self.bbox_coder.decode(rois[:, 1:], deltas.float(), max_shape=image_shape)
+
+
+@MODELS.register_module()
+class ViLDImageHead(BaseModule):
+    """Image branch of ViLD-ensemble: a trunk of its own that learns CLIP's embeddings alone (section 3.4).
+
+    Args:
+        embed_dim: D.
+        in_channels, roi_feat_size: of the region maps.
+        convs, fcs: (number, width) of each kind of layer.
+        classifier: options of `CosineClassifier` (temperature).
+        norm: options `norm_cfg`, `fc_norm_cfg`, `conv_bias` of `conv_fc_layers`.
+        init_cfg: as in mmengine.
+    """
+
+    def __init__(self, embed_dim: int, in_channels: int = 256, roi_feat_size: int = 7,
+                 convs: tuple[int, int] = (4, 256), fcs: tuple[int, int] = (2, 1024),
+                 classifier: dict | None = None, norm: dict | None = None,
+                 init_cfg: dict | list | None = None) -> None:
+        super().__init__(init_cfg or {"type": "Xavier", "distribution": "uniform", "layer": "Linear"})
+        self.shared_convs, self.shared_fcs, width = conv_fc_layers(
+            in_channels, roi_feat_size ** 2, convs, fcs, **(norm or {}))
+        self.classifier = CosineClassifier(width, embed_dim, learned_background=False, **(classifier or {}))
+
+    def embed(self, x: Tensor) -> Tensor:
+        """Region maps (R, C, S, S) -> (R, D) unit embeddings."""
+        return self.classifier.embed(run_trunk(self.shared_convs, self.shared_fcs, x))
+
+
+@MODELS.register_module()
+class ViLDMaskHead(FCNMaskHead):
+    """Class-agnostic masks with a norm after the transposed convolution too, as in the official code.
+
+    Args:
+        conv_bias: keep the bias of convolutions that a norm follows (official code).
+        kwargs: of mmdet's `FCNMaskHead`.
+    """
+
+    def __init__(self, conv_bias: bool = False, **kwargs) -> None:
+        super().__init__(class_agnostic=True, num_classes=1, **kwargs)
+        if conv_bias:
+            self.convs = conv_fc_layers(self.in_channels, 1, (self.num_convs, self.conv_out_channels), (0, 0),
+                                        self.norm_cfg, conv_bias=True)[0]
+        self.upsample_norm = (build_norm_layer(self.norm_cfg, self.conv_out_channels)[1]
+                              if self.norm_cfg else nn.Identity())
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Region maps (R, C, S, S) -> (R, 1, 2S, 2S) mask logits."""
+        for conv in self.convs:
+            x = conv(x)
+        return self.conv_logits(self.relu(self.upsample_norm(self.upsample(x))))

@@ -126,3 +126,16 @@ def select_regions(rois: Tensor, boxes: Tensor, objectness: Tensor, iou_threshol
     width, height = ((boxes[:, 2:] - boxes[:, :2]) / boxes.new_tensor(image_scale)).unbind(dim=1)
     is_large = width * height > min_area_px
     return torch.where(survives & (rois != 0).any(dim=1) & (objectness >= min_objectness) & is_large)[0]
+
+
+def rank_regions(scores: Tensor, drop_background: bool = False) -> Tensor:
+    """Regions by falling best score, as the official demo lists them.
+
+    Args:
+        scores: (R, K); with `drop_background` column 0 is "background" and the regions it wins are left out.
+    Returns:
+        Indices of regions.
+    """
+    best, winner = scores.max(dim=1)
+    order = best.argsort(descending=True, stable=True)
+    return order[winner[order] != 0] if drop_background else order

@@ -78,6 +78,8 @@ def text_loss(logits: Tensor, labels: Tensor, is_base: Tensor | None = None,
               novel_mask: str = "inf") -> Tensor:
     """Cross entropy over the text columns and the background, mean over all sampled regions (equation 3).
 
+    Without any region it is zero.
+
     Args:
         logits: (R, K + 1) times temperature, background last.
         labels: (R,) class indices; K is background.
@@ -86,18 +88,6 @@ def text_loss(logits: Tensor, labels: Tensor, is_base: Tensor | None = None,
     """
     if is_base is not None:
         logits = mask_novel_logits(logits, is_base, novel_mask)
+    if not len(labels):
+        return logits.sum() * 0  # the mean of nothing is NaN
     return F.cross_entropy(logits, labels)
-
-
-def box_loss(deltas: Tensor, targets: Tensor, is_foreground: Tensor, beta: float = 1.0) -> Tensor:
-    """Huber loss of class-agnostic box deltas: mean over the foreground regions' four numbers.
-
-    mmdet divides by all sampled regions instead; both agree at a foreground share of one quarter.
-    Args:
-        deltas, targets: (R, 4) encoded boxes.
-        is_foreground: (R,) bool.
-        beta: where the square turns into a line.
-    """
-    loss = F.smooth_l1_loss(deltas, targets, reduction="none", beta=beta)  # (R, 4)
-    loss = torch.where(is_foreground[:, None], loss, torch.zeros_like(loss))
-    return loss.sum() / (4 * is_foreground.sum()).clamp_min(1)

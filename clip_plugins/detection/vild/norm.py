@@ -27,5 +27,5 @@ class BiasedBatchNorm(nn.modules.batchnorm._BatchNorm):
             count = x.numel() // x.shape[1]
             with torch.no_grad():  # momentum * unbiased variance = what the step added to the decayed value
                 decayed = (1 - self.momentum) * before
-                self.running_var.copy_(decayed + (self.running_var - decayed) * (count - 1) / count)
+                self.running_var.copy_(decayed + (self.running_var - decayed) * (count - 1) / max(count, 1))
         return out

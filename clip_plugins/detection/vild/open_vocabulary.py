@@ -1,0 +1,121 @@
+"""What every open-vocabulary RoI head carries: today's names, their embeddings, the names once trained on."""
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from clip_plugins.encoders import FrozenEncoder, build_encoder
+from clip_plugins.errors import ConfigError, ShapeError
+from clip_plugins.vocabulary import TextEmbeddings, Vocabulary, embed
+
+SEEN_NAMES = "seen_names"  # key in the state dict; UTF-8 JSON as bytes, which any checkpoint format holds
+
+
+def write_names(names: Sequence[str]) -> Tensor:
+    """Names as a (bytes,) uint8 tensor."""
+    return torch.tensor(list(json.dumps(list(names), ensure_ascii=False).encode()), dtype=torch.uint8)
+
+
+def read_names(data: Tensor) -> tuple[str, ...]:
+    """Undo `write_names`."""
+    return tuple(json.loads(bytes(data.cpu().tolist()).decode()))
+
+
+def _save_seen_names(module: OpenVocabulary, state_dict: dict, prefix: str, metadata: dict) -> None:
+    state_dict[prefix + SEEN_NAMES] = write_names(module.seen_names)
+
+
+def joint_space(encoder: dict | None, embed_dim: int | None) -> tuple[FrozenEncoder | None, int]:
+    """The frozen encoder of a config and the width D of its joint space.
+
+    Args:
+        encoder: config; None where only ready text embeddings will be given.
+        embed_dim: D; None takes the encoder's.
+    Raises:
+        ConfigError: neither of them, or two widths.
+    """
+    if encoder is None:
+        if embed_dim is None:
+            raise ConfigError("neither encoder nor embed_dim is given; name the encoder, for instance "
+                              "encoder=dict(type='clip_plugins.TinyCLIP', variant='resnet').")
+        return None, embed_dim
+    frozen = build_encoder(encoder)
+    if embed_dim not in (None, frozen.embed_dim):
+        raise ConfigError(f"embed_dim is {embed_dim} but the encoder's is {frozen.embed_dim}; leave it out.")
+    return frozen, frozen.embed_dim
+
+
+class OpenVocabulary(nn.Module):
+    """Mixin of a head that scores regions against text embeddings; no weight depends on their number.
+
+    The embeddings are no buffer: averaged models copy buffers one to one and the names change in number.
+    The names that were seen in training are kept in the state dict, so that a checkpoint knows its base names.
+    """
+
+    def init_vocabulary(self, encoder: FrozenEncoder | None, embed_dim: int,
+                        base_names: Sequence[str] | str | None) -> None:
+        """Begin without names; to be called after `nn.Module.__init__`.
+
+        Args:
+            encoder: the text tower; None where ready text embeddings are given.
+            embed_dim: width D of the joint space.
+            base_names: list or file of the names whose boxes are given in training; None takes those seen.
+        """
+        self.encoder, self.embed_dim = encoder, embed_dim
+        self.base_names = None if base_names is None else frozenset(Vocabulary.load(base_names).names)
+        self.names: tuple[str, ...] = ()
+        self.seen_names: tuple[str, ...] = ()
+        self._text: Tensor | None = None
+        self._register_state_dict_hook(_save_seen_names)
+
+    def set_vocabulary(self, vocabulary: Vocabulary | TextEmbeddings | Sequence[str] | str) -> None:
+        """Take other names; the labels of truth and detections index them from now on.
+
+        Args:
+            vocabulary: names, whatever `Vocabulary.load` reads, or ready embeddings (N, D).
+        Raises:
+            ConfigError: names without an encoder.
+            ShapeError: embeddings of another width than the head's.
+        """
+        if not isinstance(vocabulary, TextEmbeddings):
+            if self.encoder is None:
+                raise ConfigError("names need an encoder; set encoder in the RoI head's config.")
+            if not isinstance(vocabulary, Vocabulary):
+                vocabulary = Vocabulary.load(vocabulary)
+            vocabulary = embed(vocabulary, self.encoder)
+        width = vocabulary.embeddings.shape[-1]
+        if width != self.embed_dim:
+            raise ShapeError(f"the text embeddings are {width} wide and the head {self.embed_dim}; "
+                             "use the encoder that the head was trained with.")
+        self.names = tuple(vocabulary.names)
+        self._text = vocabulary.embeddings.detach()
+
+    def text_on(self, device: torch.device) -> Tensor:
+        """The (K, D) text embeddings; they move to the device of their first use."""
+        if self._text is None:
+            raise ConfigError("the detector has no names yet; add dict(type='clip_plugins.VocabularyHook') "
+                              "to custom_hooks or call set_vocabulary.")
+        if self._text.device != device:
+            self._text = self._text.to(device)
+        return self._text
+
+    def is_base(self, device: torch.device) -> Tensor:
+        """(K,) bool: the names whose boxes were seen in training."""
+        base = frozenset(self.seen_names) if self.base_names is None else self.base_names
+        return torch.tensor([name in base for name in self.names], dtype=torch.bool, device=device)
+
+    def remember_names(self) -> None:
+        """Note which names are trained on: those of `base_names`, or else the whole vocabulary."""
+        if self.base_names is None:
+            self.seen_names = self.names
+        else:
+            self.seen_names = tuple(name for name in self.names if name in self.base_names)
+
+    def _load_from_state_dict(self, state_dict: dict, prefix: str, *rest: object) -> None:
+        data = state_dict.pop(prefix + SEEN_NAMES, None)
+        if data is not None:
+            self.seen_names = read_names(data)
+        super()._load_from_state_dict(state_dict, prefix, *rest)
