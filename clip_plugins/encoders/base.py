@@ -32,7 +32,7 @@ class Encoder(nn.Module, ABC):
         self.trainable = trainable
 
     def train(self, mode: bool = True) -> Encoder:
-        """Set training mode; a frozen encoder stays in eval mode (BatchNorm of CLIP ResNets must not move)."""
+        """Set training mode; a frozen encoder stays in eval mode (a CLIP ResNet's BatchNorm must not move)."""
         return super().train(mode and self.trainable)
 
     def settle(self) -> Encoder:

@@ -19,9 +19,9 @@ RESNET_RULES = ("maskclip", "attention_pool", "attention_pool_without_positions"
 def vit_dense_tokens(visual: VisionTransformer, tokens: Tensor, rule: str = "maskclip") -> Tensor:
     """Class and patch tokens in the joint space, from the tokens that enter the last block.
 
-    `maskclip`: each token attends to itself alone (an identity attention map; residual and MLP are kept), so the
-    queries and keys of the last block are never made. `value_path_only`: its value alone. `ordinary_last_block`:
-    the block as it is (patch tokens align poorly with texts).
+    `maskclip`: each token attends to itself alone (an identity attention map; residual and MLP are kept), so
+    the queries and keys of the last block are never made. `value_path_only`: its value alone.
+    `ordinary_last_block`: the block as it is (patch tokens align poorly with texts).
 
     Args:
         visual: the ViT.
@@ -35,8 +35,9 @@ def vit_dense_tokens(visual: VisionTransformer, tokens: Tensor, rule: str = "mas
         ConfigError: a rule or a kind of block for which the rule isn't defined.
     """
     block = visual.transformer.resblocks[-1]
-    if visual.attn_pool is not None or (rule != "ordinary_last_block" and type(block) is not ResidualAttentionBlock):
-        raise ConfigError(f"dense features by the rule {rule!r} aren't defined for this ViT; use a standard CLIP ViT.")
+    is_standard = type(block) is ResidualAttentionBlock or rule == "ordinary_last_block"
+    if visual.attn_pool is not None or not is_standard:
+        raise ConfigError(f"dense features by rule {rule!r} aren't defined for this ViT; use a standard CLIP ViT.")
     if rule == "maskclip":
         tokens = tokens + block.ls_1(project_tokens(block, tokens, "value"))
         tokens = tokens + block.ls_2(block.mlp(block.ln_2(tokens)))
@@ -73,8 +74,9 @@ def resnet_dense(
 ) -> Tensor:
     """The attention pool of a ModifiedResNet, dense.
 
-    `maskclip`: value and output projections as 1×1 convolutions, no positions, no mean token. `attention_pool`:
-    every cell is a query (DenseCLIP). `attention_pool_without_positions`: MaskCLIP's `attn_pooling=True`.
+    `maskclip`: value and output projections as 1×1 convolutions, no positions, no mean token.
+    `attention_pool`: every cell is a query (DenseCLIP). `attention_pool_without_positions`: MaskCLIP's
+    `attn_pooling=True`.
 
     Args:
         pool: the attention pool.
@@ -123,14 +125,14 @@ def denoise_prompts(scores: Tensor, threshold: float, scale: float = 100.0) -> T
 def smooth_keys(
     scores: Tensor, keys: Tensor, threshold: float, scale: float = 100.0, normalize_over_tokens: bool = True
 ) -> Tensor:
-    """Key smoothing: an unsure pixel takes the probabilities of all pixels, weighed by how alike their keys are.
+    """Key smoothing: an unsure pixel takes all pixels' probabilities, weighed by how alike their keys are.
 
     Args:
         scores: (B, K, h, w) cosines, or what `denoise_prompts` made of them.
         keys: (B, h·w, C) keys of the last layer.
         threshold: pixels with a best probability below it are smoothed.
         scale: logit scale.
-        normalize_over_tokens: unit length along the token axis, as the released code does; False takes unit keys.
+        normalize_over_tokens: unit length along the token axis, as the released code does; False: unit keys.
 
     Returns:
         (B, K, h, w) probabilities; smoothed pixels may sum to other than one.

@@ -1,7 +1,7 @@
 """The small vocabulary of the shipped encoders: a subset of CLIP's byte-pair merges.
 
-A subset in the original order that holds every merge on the way to a word splits that word as the whole list does;
-words that even CLIP's list leaves in pieces get further merges at the end. Write the shipped file anew with
+A subset in the original order that holds every merge on the way to a word splits that word as the whole list
+does; words that even CLIP's list leaves in pieces get further merges at the end. Write the shipped file anew with
 `python -m clip_plugins.encoders.merges`; encoders trained with another list don't fit it.
 """
 from __future__ import annotations
@@ -17,14 +17,14 @@ SHIPPED = Path(__file__).parent / "weights" / "tiny_merges.txt.gz"
 FIRST_MERGES = 1500
 WORDS = (
     "red orange yellow green cyan blue purple white black grey pink brown "
-    "circle square triangle star ring cross diamond drop bolt house tree flower cloud crown hourglass mushroom "
-    "heart arrow crescent hexagon gear fish key umbrella "
-    "pentagon octagon oval ellipse rectangle semicircle moon leaf bell butterfly kite cup flag anchor fan hammer "
-    "photo sketch drawing picture image painting outline background empty plain scene shape scribble nothing "
-    "left right above below under over behind front next beside near between inside on of in and with there is "
-    "this the a an one two three four many my itap good bad nice cool weird small large clean dirty bright dark "
-    "hard to see low resolution cropped close up jpeg corrupted blurry pixelated plastic toy plushie cartoon "
-    "embroidered"
+    "circle square triangle star ring cross diamond drop bolt house tree flower cloud crown hourglass "
+    "mushroom heart arrow crescent hexagon gear fish key umbrella "
+    "pentagon octagon oval ellipse rectangle semicircle moon leaf bell butterfly kite cup flag anchor fan "
+    "hammer photo sketch drawing picture image painting outline background empty plain scene shape scribble "
+    "nothing left right above below under over behind front next beside near between inside on of in and "
+    "with there is this the a an one two three four many my itap good bad nice cool weird small large clean "
+    "dirty bright dark hard to see low resolution cropped close up jpeg corrupted blurry pixelated plastic "
+    "toy plushie cartoon embroidered"
 )  # fmt: skip
 
 Merge = tuple[str, str]

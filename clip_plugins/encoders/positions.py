@@ -64,7 +64,7 @@ def pad_to_patches(pixels: Tensor, patch: tuple[int, int]) -> Tensor:
 
 
 def image_grid(visual: nn.Module, height: int, width: int) -> tuple[int, int]:
-    """The grid (h, w) that a tower makes of an image of height×width pixels, which are padded to whole patches.
+    """The grid (h, w) that a tower makes of an image of height×width pixels, padded to whole patches.
 
     Raises:
         ConfigError: a tower whose position embedding we can't resize.
@@ -80,7 +80,7 @@ def image_grid(visual: nn.Module, height: int, width: int) -> tuple[int, int]:
     # conv1 halves rounding up, the pool of the stem and three stages halve rounding down
     grid = tuple(((side + 1) // 2) // 16 for side in (height, width))
     if min(grid) < 1:
-        raise ShapeError(f"an image of {height}×{width} pixels gives no cell at stride 32; use at least 31×31.")
+        raise ShapeError(f"{height}×{width} pixels give no cell at stride 32; use at least 31×31.")
     return grid
 
 
@@ -93,21 +93,23 @@ class PositionResizer:
         keep_if_same_count: the same.
     """
 
-    def __init__(self, mode: str = "bicubic", antialias: bool = False, keep_if_same_count: bool = False) -> None:
+    def __init__(
+        self, mode: str = "bicubic", antialias: bool = False, keep_if_same_count: bool = False
+    ) -> None:
         self.options = {"mode": mode, "antialias": antialias, "keep_if_same_count": keep_if_same_count}
         self._kept: dict[tuple[Any, ...], Tensor] = {}
 
     def __call__(self, visual: nn.Module, height: int, width: int) -> dict[str, Tensor]:
-        """What to put in place of the tower's position embedding for images of height×width; {} at native size.
+        """What replaces the tower's position embedding for images of height×width; {} at native size.
 
         Returns:
             parameter name -> (1 + h·w, C).
         """
         native = getattr(visual, "image_size", None)
-        if native in ((height, width), height) and height == width or native == (height, width):
+        if (height, width) == (native if isinstance(native, tuple) else (native, native)):
             return {}
         grid = image_grid(visual, height, width)
-        name = "attnpool.positional_embedding" if isinstance(visual, ModifiedResNet) else "positional_embedding"
+        name = ("attnpool." if isinstance(visual, ModifiedResNet) else "") + "positional_embedding"
         positions = visual.get_parameter(name)
         if positions.requires_grad:
             return {name: self._resize(visual, positions, grid)}

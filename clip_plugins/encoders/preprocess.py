@@ -91,7 +91,7 @@ class Preprocess:
         if not isinstance(image, Image.Image):
             array = image.cpu().numpy() if isinstance(image, Tensor) else np.asarray(image)
             if array.ndim != 3 or array.shape[2] != 3 or array.dtype != np.uint8:
-                raise ShapeError(f"an image must be H×W×3 uint8 RGB, not {array.shape} {array.dtype}; convert it.")
+                raise ShapeError(f"an image must be H×W×3 uint8, not {array.shape} {array.dtype}; convert it.")
             image = Image.fromarray(array)
         return self._transform(image)
 
@@ -120,5 +120,5 @@ class Preprocess:
 def _square(size: Any) -> int:
     sides = {int(side) for side in size} if isinstance(size, (tuple, list)) else {int(size)}
     if len(sides) != 1 or min(sides) < 1:
-        raise ConfigError(f"an input size of {size} isn't a square of at least one pixel; give one positive number.")
+        raise ConfigError(f"an input size of {size} isn't a square; give one positive number of pixels.")
     return sides.pop()

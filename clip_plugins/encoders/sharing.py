@@ -24,8 +24,8 @@ _lock = threading.Lock()
 class FrozenEncoder:
     """The encoder contract without gradient, on a module that equal configs share.
 
-    A plain object: an owner's `.train()`, `.to()`, `parameters()`, `state_dict()`, DDP and optimizers don't see it.
-    Copies and pickles of an owner carry the config, never the weights.
+    A plain object: an owner's `.train()`, `.to()`, `parameters()`, `state_dict()`, DDP and optimizers don't see
+    it. Copies and pickles of an owner carry the config, never the weights.
 
     Args:
         cfg: config of a registered encoder.
@@ -131,11 +131,11 @@ def build_encoder(
     """Build an encoder from its config.
 
     Args:
-        cfg: `dict(type='clip_plugins.TinyCLIP', variant='resnet')` and the like; `trainable=True` inside counts.
+        cfg: `dict(type='clip_plugins.TinyCLIP', variant='resnet')` and the like; `trainable` inside counts.
         trainable: overrides the config's.
 
     Returns:
-        A FrozenEncoder, whose module equal configs share; or an own trainable Encoder, which is part of its owner.
+        A FrozenEncoder, whose module equal configs share; or an own trainable Encoder, part of its owner.
         An encoder comes back as it is.
 
     Raises:
@@ -164,20 +164,24 @@ def _complete(cfg: Mapping[str, Any]) -> dict[str, Any]:
     kind = given.pop("type", None)
     found = MODELS.get(kind) if isinstance(kind, str) else kind
     if not (inspect.isclass(found) and issubclass(found, Encoder)):
-        raise ConfigError(f"type={kind!r} is no registered encoder; use 'clip_plugins.TinyCLIP' or 'clip_plugins.OpenCLIP'.")
-    known = {name: p.default for name, p in inspect.signature(found).parameters.items() if name != "trainable"}
+        raise ConfigError(
+            f"type={kind!r} is no registered encoder; use 'clip_plugins.TinyCLIP' or 'clip_plugins.OpenCLIP'."
+        )
+    known = {name: argument.default for name, argument in inspect.signature(found).parameters.items()
+             if name != "trainable"}
     for key in given:
         if key not in known:
             near = difflib.get_close_matches(key, known, 3, 0.4)
-            raise ConfigError(f"{found.__name__} has no argument {key!r}; {_hint(near, known)}.")
-    missing = [name for name, default in known.items() if default is inspect.Parameter.empty and name not in given]
+            raise ConfigError(f"{found.__name__} has no argument {key!r}; {_hint(near, known)}")
+    missing = [name for name, default in known.items()
+               if default is inspect.Parameter.empty and name not in given]
     if missing:
         raise ConfigError(f"{found.__name__} needs {', '.join(missing)}; add it to the config.")
     return {"type": f"{MODELS.scope}.{found.__name__}" if isinstance(kind, str) else found, **known, **given}
 
 
 def _hint(near: Sequence[str], known: Mapping[str, Any]) -> str:
-    return f"did you mean {' or '.join(map(repr, near))}?" if near else f"it knows {', '.join(known)}"
+    return f"did you mean {' or '.join(map(repr, near))}?" if near else f"it knows {', '.join(known)}."
 
 
 def _identity(cfg: Mapping[str, Any]) -> str:

@@ -42,8 +42,10 @@ def tokenize(
     strange = [text for text in texts if not isinstance(text, str)]
     if strange:
         raise VocabularyError(f"texts must be strings, not {strange[:LISTED]}; quote them.")
-    if truncate or not texts:
-        return tokenizer(texts, context_length=context_length) if texts else torch.zeros(0, context_length).long()
+    if not texts:
+        return torch.zeros(0, context_length, dtype=torch.long)
+    if truncate:
+        return tokenizer(texts, context_length=context_length)
     roomy = tokenizer(texts, context_length=context_length + 1)  # one more place shows who doesn't fit
     if hasattr(tokenizer, "eot_token_id"):
         overlong = roomy[:, -1] != 0  # 0 is also a word inside a row, never its end
@@ -54,8 +56,8 @@ def tokenize(
         shown = ", ".join(repr(text if len(text) < 60 else text[:57] + "...") for text in listed[:LISTED])
         more = f" and {len(listed) - LISTED} more" if len(listed) > LISTED else ""
         raise VocabularyError(
-            f"{len(listed)} text(s) need more than {context_length} tokens: {shown}{more}; shorten them or pass "
-            "truncate=True."
+            f"{len(listed)} text(s) need more than {context_length} tokens: {shown}{more}; shorten them or "
+            "pass truncate=True."
         )
     if hasattr(tokenizer, "eot_token_id"):
         return roomy[:, :-1].contiguous()

@@ -69,11 +69,13 @@ class TinyCLIP(TowerEncoder):
             path = WEIGHTS / f"tiny_{variant}.safetensors" if pretrained is True else Path(pretrained)
             if not path.is_file():
                 raise CheckpointError(
-                    f"TinyCLIP {variant!r} found no weights at {path}; provide this file, train it with tools/train.py "
-                    f"configs/clip/clip_tiny-{variant}_ov_shapes.py, or pass pretrained=False for random ones."
+                    f"TinyCLIP {variant!r} found no weights at {path}; provide this file, train it with "
+                    f"tools/train.py configs/clip/clip_tiny-{variant}_ov_shapes.py, or pass pretrained=False "
+                    "for random ones."
                 )
             load_strictly(clip, read_safetensors(path), str(path))
+        tokenizer = SimpleTokenizer(str(MERGES), context_length=CONTEXT_LENGTH)
         super().__init__(
-            clip, SimpleTokenizer(str(MERGES), context_length=CONTEXT_LENGTH), Preprocess(size=64), architecture,
+            clip, tokenizer, Preprocess(size=clip.visual.image_size), architecture,
             precision=precision, trainable=trainable, position_resize=position_resize,
         )

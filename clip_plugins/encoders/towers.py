@@ -37,7 +37,9 @@ class _Method(nn.Module):
         return getattr(self.module, self.name)(*args, **options)
 
 
-def call_with(module: nn.Module, replaced: Mapping[str, Tensor], method: str, *args: Any, **options: Any) -> Any:
+def call_with(
+    module: nn.Module, replaced: Mapping[str, Tensor], method: str, *args: Any, **options: Any
+) -> Any:
     """Call a method of a module with some of its parameters or buffers replaced for this call.
 
     Args:
@@ -112,9 +114,9 @@ class TowerEncoder(Encoder):
 
     def autocast(self) -> torch.autocast:
         """The context in which the towers run; leaves a surrounding autocast alone at fp32."""
-        dtype = PRECISIONS[self.precision]
-        enabled = dtype is not None or torch.is_autocast_enabled(self.device.type)
-        return torch.autocast(self.device.type, dtype or torch.get_autocast_dtype(self.device.type), enabled=enabled)
+        kind, dtype = self.device.type, PRECISIONS[self.precision]
+        enabled = dtype is not None or torch.is_autocast_enabled(kind)
+        return torch.autocast(kind, dtype or torch.get_autocast_dtype(kind), enabled=enabled)
 
     def encode_image(self, pixels: Tensor, normalize: bool = False) -> Tensor:
         """(B, 3, H, W) normalised pixels -> (B, D); H×W may differ from the native size (ViT and ResNet)."""
@@ -127,7 +129,7 @@ class TowerEncoder(Encoder):
         """(B, L) ids -> (B, D); the batch is cut to its longest prompt where that is exact."""
         if tokens.ndim != 2 or tokens.shape[1] > self.context_length:
             raise ShapeError(
-                f"tokens must be B×L with L at most {self.context_length}, not {tuple(tokens.shape)}; use tokenize."
+                f"tokens must be B×L, L <= {self.context_length}, not {tuple(tokens.shape)}; use tokenize."
             )
         tokens, replaced = cut_text(self.clip, tokens)
         with self.autocast():
@@ -142,7 +144,7 @@ class TowerEncoder(Encoder):
         """Dense embeddings in the joint space, not normalised.
 
         Args:
-            pixels: (B, 3, H, W) normalised, any size; a ViT pads zeros to whole patches at the bottom and right.
+            pixels: (B, 3, H, W) normalised, any size; a ViT pads zeros at the bottom and right to whole patches.
             rule: one of dense.VIT_RULES or dense.RESNET_RULES.
 
         Returns:
@@ -184,7 +186,7 @@ class TowerEncoder(Encoder):
 
         Args:
             pixels: (B, 3, H, W) normalised.
-            layers: blocks of a ViT from 0, or of a ModifiedResNet 0 = stem, 1..4 = stages; negative from the end.
+            layers: blocks of a ViT from 0; of a ResNet 0 = stem, 1..4 = stages; negative from the end.
 
         Returns:
             (B, C, h, w) maps in the order of `layers`.
@@ -196,7 +198,7 @@ class TowerEncoder(Encoder):
         count = self._layer_count()
         wanted = [layer + count if layer < 0 else layer for layer in layers]
         if not wanted or not all(0 <= layer < count for layer in wanted):
-            raise ConfigError(f"layers={list(layers)} aren't all among the tower's {count}; choose 0..{count - 1}.")
+            raise ConfigError(f"the tower has no layers {list(layers)}; choose from 0..{count - 1}.")
         ordered = sorted(set(wanted))
         with self.autocast():
             output = call_with(self.clip.visual, replaced, "forward_intermediates", pixels, indices=ordered,
@@ -225,7 +227,7 @@ class TowerEncoder(Encoder):
         visual = self.clip.visual
         if not isinstance(visual, VisionTransformer):
             raise ConfigError(
-                f"dense features aren't defined for a {type(visual).__name__} image tower; choose a ViT or a ResNet."
+                f"a {type(visual).__name__} image tower has no dense features; choose a ViT or a ModifiedResNet."
             )
         pixels, replaced = self._sized(pixels)
         grid = tuple(side // patch for side, patch in zip(pixels.shape[-2:], visual.patch_size))
@@ -236,7 +238,7 @@ class TowerEncoder(Encoder):
         return tokens, grid
 
     def _last_maps(self, pixels: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Output (B, C, h, w) of layer4 of a ModifiedResNet, and its attention pool's positions where resized."""
+        """Output (B, C, h, w) of layer4, and the attention pool's positions where they were resized."""
         pixels, replaced = self._sized(pixels)
         with self.autocast():
             output = self.clip.visual.forward_intermediates(pixels, indices=[4], intermediates_only=True)

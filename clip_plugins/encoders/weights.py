@@ -28,10 +28,10 @@ def save_weights(encoder: TowerEncoder, path: str | Path, dtype: torch.dtype | N
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    tensors = {
-        name: tensor.detach().cpu().to(dtype if dtype and tensor.is_floating_point() else tensor.dtype).contiguous()
-        for name, tensor in encoder.clip.state_dict().items()
-    }
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in encoder.clip.state_dict().items()}
+    if dtype is not None:
+        tensors = {name: tensor.to(dtype) if tensor.is_floating_point() else tensor
+                   for name, tensor in tensors.items()}
     about = {"format": "pt", "layout": "open_clip", "architecture": json.dumps(encoder.architecture),
              "preprocess": json.dumps(encoder.preprocess.to_dict())}
     write_atomically(path, save(tensors, about))
@@ -66,7 +66,7 @@ def read_safetensors(path: str | Path) -> dict[str, Tensor]:
         with safe_open(path, framework="pt") as file:
             return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
     except SafetensorError as error:
-        raise CheckpointError(f"{path} is no whole safetensors file ({error}); fetch or make it again.") from error
+        raise CheckpointError(f"{path} is no whole safetensors file ({error}); make it again.") from error
 
 
 def load_strictly(module: torch.nn.Module, state: dict[str, Tensor], source: str) -> None:
@@ -86,7 +86,9 @@ def load_strictly(module: torch.nn.Module, state: dict[str, Tensor], source: str
     shapes = [f"{key} {tuple(state[key].shape)} for {tuple(tensor.shape)}"
               for key, tensor in expected.items() if key in state and state[key].shape != tensor.shape]
     if missing or unknown or shapes:
-        told = "; ".join(f"{what}: {', '.join(keys[:3])}{' ...' if len(keys) > 3 else ''} ({len(keys)})"
-                         for what, keys in (("missing", missing), ("unknown", unknown), ("shape", shapes)) if keys)
-        raise CheckpointError(f"{source} doesn't fit the model ({told}); name the model that it was made for.")
+        told = "; ".join(
+            f"{len(keys)} {what}: {', '.join(keys[:3])}{' ...' if len(keys) > 3 else ''}"
+            for what, keys in (("missing", missing), ("unknown", unknown), ("of another shape", shapes)) if keys
+        )
+        raise CheckpointError(f"{source} doesn't fit the model ({told}); name the model it was made for.")
     module.load_state_dict(state)

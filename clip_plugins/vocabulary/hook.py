@@ -1,0 +1,91 @@
+"""Gives the model the names of the dataset that it meets next."""
+from __future__ import annotations
+
+from typing import Any
+
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+from torch import nn
+
+from clip_plugins.errors import ConfigError, VocabularyError
+from clip_plugins.registry import HOOKS
+from clip_plugins.vocabulary.vocabulary import Vocabulary
+
+
+def find_open_vocabulary_model(model: nn.Module) -> nn.Module:
+    """The topmost module with `set_vocabulary`, looked for under DDP and other wrappers.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    while is_model_wrapper(model):
+        model = model.module
+    found = [(name.count(".") + bool(name), module) for name, module in model.named_modules()
+             if hasattr(module, "set_vocabulary")]
+    if not found:
+        raise ConfigError(f"{type(model).__name__} has no set_vocabulary; remove VocabularyHook or use an "
+                          "open-vocabulary model.")
+    return min(found, key=lambda item: item[0])[1]
+
+
+def dataset_classes(dataset: Any) -> tuple[str, ...]:
+    """Class names of a dataset or of a wrapper round it.
+
+    Raises:
+        VocabularyError: its metainfo has no classes.
+    """
+    metainfo = getattr(dataset, "metainfo", None) or {}
+    classes = metainfo.get("classes")
+    if not classes:
+        raise VocabularyError(f"{type(dataset).__name__} has no metainfo['classes']; set metainfo=dict(classes=...) "
+                              "in the dataset's config.")
+    return (classes,) if isinstance(classes, str) else tuple(classes)
+
+
+@HOOKS.register_module()
+class VocabularyHook(Hook):
+    """Calls the model's `set_vocabulary` before training, validation and testing.
+
+    Training takes the training dataset's classes; validation and testing take `texts` where given, else their
+    dataset's classes. After a validation the training names come back.
+
+    Args:
+        texts: whatever Vocabulary.load reads: names, a comma-separated text, a file.
+        prompts: prompt set for all of them; None leaves it to the source.
+    """
+
+    priority = "VERY_HIGH"
+
+    def __init__(self, texts: Any = None, prompts: Any = None) -> None:
+        self.prompts = prompts
+        self.texts = None if texts is None else Vocabulary.load(texts, prompts)
+        self._training: Vocabulary | None = None
+
+    def before_train(self, runner: Runner) -> None:
+        """Give the training dataset's names."""
+        self._training = self._names_of(runner.train_loop.dataloader)
+        self._set(runner, self._training)
+
+    def after_train(self, runner: Runner) -> None:
+        """Training is over: a later validation has no names to give back."""
+        self._training = None
+
+    def before_val(self, runner: Runner) -> None:
+        """Give `texts` or the validation dataset's names."""
+        self._set(runner, self.texts or self._names_of(runner.val_loop.dataloader))
+
+    def after_val(self, runner: Runner) -> None:
+        """Give the training names back where training goes on."""
+        if self._training is not None:
+            self._set(runner, self._training)
+
+    def before_test(self, runner: Runner) -> None:
+        """Give `texts` or the test dataset's names."""
+        self._set(runner, self.texts or self._names_of(runner.test_loop.dataloader))
+
+    def _names_of(self, dataloader: Any) -> Vocabulary:
+        return Vocabulary.load(list(dataset_classes(dataloader.dataset)), self.prompts)
+
+    def _set(self, runner: Runner, vocabulary: Vocabulary) -> None:
+        find_open_vocabulary_model(runner.model).set_vocabulary(vocabulary)
