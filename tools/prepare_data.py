@@ -1,9 +1,13 @@
-"""Prepares datasets.
+r"""Prepares datasets.
 
 Examples:
     python tools/prepare_data.py ov_shapes --root data/ov_shapes
     python tools/prepare_data.py ov_shapes --root data/small --train 200 --captions 500 --val 50 --test 50
+    python tools/prepare_data.py split instances_train2017.json --base base.txt --novel novel.txt --out data/ov_coco
+    python tools/prepare_data.py split instances_val2017.json --base names.json:ov_coco.base \
+        --novel names.json:ov_coco.novel --out data/ov_coco
 """
+
 import argparse
 import sys
 
@@ -12,7 +16,9 @@ SPLITS = ("train", "captions", "val", "test", "drawings")
 
 def parse_arguments() -> argparse.Namespace:
     """Reads the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     jobs = parser.add_subparsers(dest="job", required=True)
     shapes = jobs.add_parser("ov_shapes", help="generate the embedded benchmark (no download)")
     shapes.add_argument("--root", default="data/ov_shapes", help="folder to fill (default: %(default)s)")
@@ -20,6 +26,12 @@ def parse_arguments() -> argparse.Namespace:
         shapes.add_argument(f"--{split}", type=int, metavar="N", help=f"pictures of the split {split}")
     shapes.add_argument("--seed", type=int, default=0)
     shapes.add_argument("--workers", type=int, help="processes (default: the cores of this machine)")
+    split = jobs.add_parser("split", help="make a COCO file an open-vocabulary one")
+    split.add_argument("instances", metavar="INSTANCES.json", help="COCO annotation file")
+    names = "names: a text file, one a line, or JSON; FILE.json:key.key names the list inside"
+    split.add_argument("--base", required=True, metavar="FILE", help=f"base {names}")
+    split.add_argument("--novel", required=True, metavar="FILE", help=f"novel {names}")
+    split.add_argument("--out", required=True, metavar="DIR", help="folder for the two files")
     return parser.parse_args()
 
 
@@ -33,13 +45,26 @@ def ov_shapes(arguments: argparse.Namespace) -> None:
     print(f"ov_shapes is complete in {root}")
 
 
+def split_instances(arguments: argparse.Namespace) -> None:
+    """Splits a COCO file into base and novel names."""
+    from clip_plugins.datasets.splits import read_names, write_split
+
+    def listed(source: str) -> list[str]:
+        path, _, key = source.partition(".json:")
+        return read_names(f"{path}.json", key) if key else read_names(source)
+
+    written = write_split(arguments.instances, listed(arguments.base), listed(arguments.novel), arguments.out)
+    for path, boxes in written.items():
+        print(f"{path}: {boxes} boxes")
+
+
 def main() -> int:
     """Runs the chosen job; 2 after a user's error."""
     from clip_plugins.errors import ClipPluginsError
 
     arguments = parse_arguments()
     try:
-        {"ov_shapes": ov_shapes}[arguments.job](arguments)
+        {"ov_shapes": ov_shapes, "split": split_instances}[arguments.job](arguments)
     except ClipPluginsError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

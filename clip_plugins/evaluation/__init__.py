@@ -1,1 +1,13 @@
 """Metrics that mmdet and mmseg lack."""
+
+from importlib.util import find_spec
+
+from clip_plugins.evaluation.groups import category_groups
+from clip_plugins.evaluation.proposal_recall import ProposalRecall, ranks_of_first_hit
+
+__all__ = ["ProposalRecall", "category_groups", "ranks_of_first_hit"]
+
+if find_spec("mmdet") is not None:
+    from clip_plugins.evaluation.open_vocabulary import OpenVocabularyMetric
+
+    __all__ += ["OpenVocabularyMetric"]

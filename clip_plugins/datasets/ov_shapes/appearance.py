@@ -1,4 +1,5 @@
 """How things are painted: colours, surfaces, backgrounds, scribbles and the styles of line drawings."""
+
 import colorsys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -38,7 +39,7 @@ class Surface:
 
 @dataclass(frozen=True)
 class Background:
-    """Two colours and how they mix (`kind` of BACKGROUNDS); `grain` is the standard deviation of pixel noise, 0..1."""
+    """Two colours and how they mix (`kind` of BACKGROUNDS); `grain`: standard deviation of noise, 0..1."""
 
     first: Colour
     second: Colour
@@ -105,7 +106,9 @@ def sample_background(rng: np.random.Generator, object_colours: Sequence[Colour]
     """Two muted colours that stand off from every object; the best of some tries where none is far enough."""
     tries = [_muted_pair(rng) for _ in range(BACKGROUND_TRIES)]
     contrasts = [_contrast(pair, object_colours) for pair in tries]
-    good = next((i for i, contrast in enumerate(contrasts) if contrast >= MIN_CONTRAST), int(np.argmax(contrasts)))
+    good = next(
+        (i for i, contrast in enumerate(contrasts) if contrast >= MIN_CONTRAST), int(np.argmax(contrasts))
+    )
     return Background(
         *tries[good],
         kind=BACKGROUNDS[rng.integers(len(BACKGROUNDS))],
@@ -150,7 +153,9 @@ def sample_sketch_style(rng: np.random.Generator) -> tuple[Background, SketchSty
         paper, ink = ink, paper
     grain = _uniform(rng, 0.005, 0.03) if rng.random() < 0.3 else 0.0
     shade = max(paper - 0.06, 0.0) if rng.random() < 0.3 else paper
-    background = Background((paper,) * 3, (shade,) * 3, "gradient", _uniform(rng, 0, 360), 60.0, grain, _seed(rng))
+    background = Background(
+        (paper,) * 3, (shade,) * 3, "gradient", _uniform(rng, 0, 360), 60.0, grain, _seed(rng)
+    )
     ink_colour = (ink,) * 3
     strays = int(rng.integers(1, 4)) if rng.random() < 0.35 else 0
     style = SketchStyle(

@@ -1,4 +1,5 @@
-"""Writes the benchmark to disk: pictures by several processes, then the annotation files, then the manifest."""
+"""Writes the benchmark to disk: pictures by several processes, then annotation files, then the manifest."""
+
 import os
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
@@ -10,7 +11,6 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from clip_plugins.datasets.files import read_json, write_atomically, write_json
 from clip_plugins.datasets.ov_shapes import names
 from clip_plugins.datasets.ov_shapes.captions import captions
 from clip_plugins.datasets.ov_shapes.draw import render
@@ -18,20 +18,26 @@ from clip_plugins.datasets.ov_shapes.export import Record, write_annotations
 from clip_plugins.datasets.ov_shapes.scene import Layout, image_ids, sample_scene
 from clip_plugins.datasets.ov_shapes.truth import semantic_map, visible_objects
 from clip_plugins.errors import DataError
+from clip_plugins.files import read_json, write_atomically, write_json
 
 VERSION = 1  # of the pictures: another version never mixes with this one's files
 DEFAULT_SIZES = {"train": 4000, "captions": 12000, "val": 500, "test": 1000, "drawings": 480}
 SEMANTIC_SPLITS = ("train", "val", "test")
 CHUNK = 50  # pictures that a worker takes at a time
+FEWEST_CHUNKS = 30  # below, starting processes takes longer than drawing
 
 
 def build_ov_shapes(
-    root: str | Path, sizes: dict[str, int] | None = None, seed: int = 0, workers: int = 2, progress: bool = True
+    root: str | Path,
+    sizes: dict[str, int] | None = None,
+    seed: int = 0,
+    workers: int = 2,
+    progress: bool = True,
 ) -> Path:
     """Makes the benchmark, or what is missing of it.
 
-    Complete data of the same seed and sizes is left alone; pictures that exist are kept, so a stopped run goes on
-    where it was and a larger size only adds.
+    Complete data of the same seed and sizes is left alone; pictures that exist are kept, so a stopped run
+    goes on where it was and a larger size only adds.
 
     Args:
         root: folder of the benchmark.
@@ -63,7 +69,9 @@ def build_ov_shapes(
 def _checked_sizes(sizes: dict[str, int]) -> dict[str, int]:
     for split, size in sizes.items():
         if split not in DEFAULT_SIZES or size < 0:
-            raise DataError(f"ov_shapes has no split {split!r} of {size} pictures; splits are {list(DEFAULT_SIZES)}")
+            raise DataError(
+                f"ov_shapes has no split {split!r} of {size} pictures; splits are {list(DEFAULT_SIZES)}"
+            )
     return {**DEFAULT_SIZES, **sizes}
 
 
@@ -92,7 +100,7 @@ def _draw_all(
     bar = tqdm(total=sum(sizes.values()), desc="ov_shapes", unit="image", disable=not progress)
     work = partial(_draw_chunk, root, seed)
     with bar:
-        if workers <= 0:
+        if workers <= 0 or len(chunks) < FEWEST_CHUNKS:
             finished = map(work, chunks)
             _collect(finished, chunks, records, bar)
         else:

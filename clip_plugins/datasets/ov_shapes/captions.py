@@ -1,4 +1,5 @@
-"""Sentences about scenes: single objects, whole scenes, relations, and phrases with their places in the text."""
+"""Sentences about scenes: single objects, whole scenes, relations, and where phrases stand in them."""
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -45,7 +46,7 @@ def captions(scene: Scene, objects: Sequence[VisibleObject], layout: Layout, see
         seed: of the benchmark; the sentences have their own random stream.
 
     Returns:
-        The whole picture's sentence first, then a relation, each object, a piece of background where there is one.
+        The whole picture's sentence first, then a relation, each object, a piece of background.
     """
     if scene.sketch is not None:
         whole = listed([f"a sketch of {with_article(item.noun)}" for item in objects])
@@ -62,7 +63,7 @@ def captions(scene: Scene, objects: Sequence[VisibleObject], layout: Layout, see
 
 
 def relation_of(objects: Sequence[VisibleObject]) -> str | None:
-    """`a red star left of a green ring`, of the first two objects that lie clearly beside or above each other."""
+    """`a red star left of a green ring`, of the first two that lie clearly beside or above each other."""
     for first_index, first in enumerate(objects):
         for second in objects[first_index + 1 :]:
             (x0, y0), (x1, y1) = _centre(first), _centre(second)
@@ -89,8 +90,8 @@ def grounded(objects: Sequence[VisibleObject]) -> tuple[str, list[dict]]:
         objects: those that the sentence may name.
 
     Returns:
-        The caption, and one region a distinct name in mmdet's grounding format: `bbox` (x1, y1, x2, y2 lists),
-        `phrase`, `tokens_positive` ([start, end) characters). Both empty without objects.
+        The caption, and one region a distinct name in mmdet's grounding format: `bbox` (lists of x1, y1, x2,
+        y2), `phrase`, `tokens_positive` ([start, end) characters). Both empty without objects.
     """
     caption, regions = "", []
     for name in dict.fromkeys(item.name for item in objects):

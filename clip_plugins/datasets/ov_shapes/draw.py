@@ -1,4 +1,5 @@
 """Pictures of scenes: backgrounds, scribbles, painted silhouettes and line drawings, NumPy only."""
+
 import numpy as np
 
 from clip_plugins.datasets.ov_shapes import raster
@@ -96,7 +97,10 @@ def _overlap(
     """The part of the canvas under a patch of shape h×w, and the part of the patch that is on the canvas."""
     patch = canvas[max(top, 0) : top + shape[0], max(left, 0) : left + shape[1]]
     first_row, first_column = max(-top, 0), max(-left, 0)
-    rows, columns = slice(first_row, first_row + patch.shape[0]), slice(first_column, first_column + patch.shape[1])
+    rows, columns = (
+        slice(first_row, first_row + patch.shape[0]),
+        slice(first_column, first_column + patch.shape[1]),
+    )
     return patch, (rows, columns)
 
 

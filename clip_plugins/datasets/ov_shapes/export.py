@@ -1,13 +1,14 @@
 """Annotation files of every format, written from the same records."""
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from clip_plugins.datasets.files import write_json, write_json_lines
 from clip_plugins.datasets.ov_shapes import names
 from clip_plugins.datasets.ov_shapes.captions import Caption, grounded
 from clip_plugins.datasets.ov_shapes.scene import IMAGE_PX
 from clip_plugins.datasets.ov_shapes.truth import VisibleObject, corners
+from clip_plugins.files import write_json, write_json_lines
 
 # LVIS calls a category rare (1-10 images), common (11-100) or frequent; scaled to 4,000 training images.
 LVIS_CAPS = {"r": 10, "c": 30}
@@ -43,14 +44,21 @@ def write_annotations(folder: Path, records: dict[str, Sequence[Record]]) -> Non
     write_json(folder / "odvg_label_map.json", labels)
     for split in ("captions", "test", "drawings"):
         suffix = "" if split == "captions" else f"_{split}"
-        write_json_lines(folder / f"captions{suffix}.jsonl", (p for r in records[split] for p in caption_rows(r)))
+        write_json_lines(
+            folder / f"captions{suffix}.jsonl", (p for r in records[split] for p in caption_rows(r))
+        )
     write_json(folder / "names.json", names_file())
 
 
 def categories(listed: Sequence[str] = names.NAMES) -> list[dict]:
     """COCO categories with their group in `split`; ids are the same in all files."""
     return [
-        {"id": names.CATEGORY_ID[name], "name": name, "supercategory": name.split()[1], "split": names.SPLIT_OF[name]}
+        {
+            "id": names.CATEGORY_ID[name],
+            "name": name,
+            "supercategory": name.split()[1],
+            "split": names.SPLIT_OF[name],
+        }
         for name in listed
     ]
 
@@ -96,9 +104,12 @@ def lvis_group(name: str) -> str:
 def lvis_train(records: Sequence[Record]) -> dict:
     """LVIS form with a long tail: rare and common names are annotated in their first pictures only.
 
-    Elsewhere such a picture lists the name under `not_exhaustive_category_ids`, as LVIS's federated annotation does.
+    Elsewhere such a picture lists the name under `not_exhaustive_category_ids`, as LVIS's federated
+    annotation does.
     """
-    caps = {group: max(round(cap * len(records) / LVIS_REFERENCE_IMAGES), 1) for group, cap in LVIS_CAPS.items()}
+    caps = {
+        group: max(round(cap * len(records) / LVIS_REFERENCE_IMAGES), 1) for group, cap in LVIS_CAPS.items()
+    }
     seen: dict[str, int] = dict.fromkeys(names.NAMES, 0)
     images, annotations = [], []
     for record in records:
@@ -113,7 +124,9 @@ def lvis_train(records: Sequence[Record]) -> dict:
 
 def lvis_val(records: Sequence[Record], train_images: int) -> dict:
     """LVIS form, every object annotated, every absent name known to be absent."""
-    caps = {group: max(round(cap * train_images / LVIS_REFERENCE_IMAGES), 1) for group, cap in LVIS_CAPS.items()}
+    caps = {
+        group: max(round(cap * train_images / LVIS_REFERENCE_IMAGES), 1) for group, cap in LVIS_CAPS.items()
+    }
     images = [_lvis_image(record, {item.name for item in record.objects}, set()) for record in records]
     annotations = [entry for record in records for entry in _annotations(record, set(names.NAMES))]
     return _lvis(images, annotations, caps)
@@ -135,7 +148,9 @@ def _lvis(images: list[dict], annotations: list[dict], caps: dict[str, int]) -> 
     for category in listed:
         number = category["id"]
         category.update(
-            frequency=lvis_group(category["name"]), image_count=len(pictures[number]), instance_count=instances[number]
+            frequency=lvis_group(category["name"]),
+            image_count=len(pictures[number]),
+            instance_count=instances[number],
         )
     info = {"description": "ov_shapes, LVIS form", "most_training_images": caps}
     return {"info": info, "images": images, "categories": listed, "annotations": annotations}

@@ -1,4 +1,5 @@
 """The 192 names `colour noun` of ov_shapes and how they fall into base and novel ones."""
+
 COLOURS = ("red", "orange", "yellow", "green", "cyan", "blue", "purple", "white")
 
 # Novel nouns have look-alikes among the base ones (hexagon: circle, gear: flower, umbrella: mushroom,
@@ -17,8 +18,8 @@ SPLITS = (BASE, NOVEL_COMBINATION, NOVEL_NOUN)
 def split_of(colour: str, noun: str) -> str:
     """The group of one name: `base`, `novel_combination` or `novel_noun`.
 
-    Of the 128 names of base nouns 26 (20 %) are novel combinations, spread evenly: three or four of a colour, one or
-    two of a noun, so that each colour and each base noun is seen in other names.
+    Of the 128 names of base nouns 26 (20 %) are novel combinations, spread evenly: three or four of a
+    colour, one or two of a noun, so that each colour and each base noun is seen in other names.
     """
     if noun in NOVEL_NOUNS:
         return NOVEL_NOUN

@@ -1,4 +1,5 @@
-"""Filling and stroking of polygons with NumPy alone, so that pixels don't depend on a drawing library's version."""
+"""Fills and strokes polygons with NumPy alone: pixels don't depend on a drawing library's version."""
+
 from collections.abc import Sequence
 
 import numpy as np

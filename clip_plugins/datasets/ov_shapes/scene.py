@@ -1,4 +1,5 @@
 """What is in a picture: frozen descriptions, sampled from one random stream per (seed, split, image id)."""
+
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,7 +55,9 @@ class ShapeObject:
         root = np.sqrt(self.stretch)
         scale = np.array([-root if self.is_mirrored else root, 1 / root]) * self.size_px
         # Rounded so that the last bit of a machine's sine can't move a pixel.
-        return [np.round((c * scale) @ rotation + self.centre_px, 3) for c in silhouette(self.noun, self.variant)]
+        return [
+            np.round((c * scale) @ rotation + self.centre_px, 3) for c in silhouette(self.noun, self.variant)
+        ]
 
 
 @dataclass(frozen=True)
@@ -133,7 +136,7 @@ def _painted(rng: np.random.Generator, item: ShapeObject) -> ShapeObject:
 def _place(
     rng: np.random.Generator, count: int, size_range: tuple[int, int], min_visible: float
 ) -> list[ShapeObject]:
-    """Adds objects one by one, each where it leaves `min_visible` of every object to see; a full image gets fewer."""
+    """Adds objects one by one where `min_visible` of each stays to see; a full image gets fewer."""
     layout = Layout()
     for _ in range(count * PLACING_TRIES):
         if len(layout.objects) == count:
@@ -169,7 +172,8 @@ class Layout:
         patch = self.owner[clip_y, clip_x]
         inside = mask[max(-top, 0) :, max(-left, 0) :][: patch.shape[0], : patch.shape[1]]
         covered = np.bincount(patch[inside], minlength=len(self.objects) + 1)
-        visible = [before - int(lost) for before, lost in zip(self.visible, covered[1:])] + [int(inside.sum())]
+        visible = [before - int(lost) for before, lost in zip(self.visible, covered[1:])]
+        visible.append(int(inside.sum()))
         totals = [*self.totals, total]
         if total == 0 or any(seen < min_visible * whole for seen, whole in zip(visible, totals)):
             return False
@@ -180,7 +184,7 @@ class Layout:
 
 
 def supersampled_mask(item: ShapeObject) -> tuple[int, int, np.ndarray]:
-    """The whole silhouette at 4 times the resolution: left and top (multiples of 4 samples), mask h×w bool."""
+    """The whole silhouette at 4 times the resolution: left, top (multiples of 4), mask h×w bool."""
     contours = item.contours()
     points = np.concatenate(contours)
     step = raster.SUPERSAMPLING

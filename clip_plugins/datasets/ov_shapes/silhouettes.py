@@ -1,7 +1,9 @@
-"""The 24 nouns as polygons in unit coordinates: x to the right, y down, longest side 1, centred on the origin.
+"""The 24 nouns as polygons: x to the right, y down, longest side 1, centred on the origin.
 
-Every noun has one free proportion, `variant` in 0..1 (a star's inner radius, a ring's width), so that two stars differ.
+Every noun has one free proportion, `variant` in 0..1 (a star's inner radius, a ring's width), so that two
+stars differ.
 """
+
 from collections.abc import Callable
 
 import numpy as np
@@ -29,7 +31,7 @@ def silhouette(noun: str, variant: float = 0.5) -> Contours:
 def _arc(
     radius: float, start: float = 0, stop: float = 360, centre: tuple = (0.0, 0.0), points: int = ROUND_POINTS
 ) -> np.ndarray:
-    """Points on a circle from one angle (degrees, clockwise from the right) to another; a full circle isn't closed."""
+    """Points on a circle between two angles (degrees, clockwise from the right); a full one isn't closed."""
     angles = np.radians(np.linspace(start, stop, points, endpoint=abs(stop - start) < 360))
     return np.stack([np.cos(angles), np.sin(angles)], axis=1) * radius + np.asarray(centre)
 
@@ -181,7 +183,8 @@ def _key(v: float) -> Contours:
 def _umbrella(v: float) -> Contours:
     s = _lerp(0.06, 0.1, v)
     canopy = _arc(1, 180, 360, points=28)
-    meets_shaft = np.degrees(np.arccos(4 * s - 1))  # angle of the inner scallops' circle (radius 1/4) at x = s
+    # angle of the inner scallops' circles (radius 1/4) at the shaft's side, x = s
+    meets_shaft = np.degrees(np.arccos(4 * s - 1))
     right = [_arc(0.25, 0, -180, (0.75, 0), 8), _arc(0.25, 0, -meets_shaft, (0.25, 0), 7)]
     left = [_arc(0.25, meets_shaft - 180, -180, (-0.25, 0), 7), _arc(0.25, 0, -180, (-0.75, 0), 8)]
     handle = [[s, 0.75], [s + 0.02, 0.85], [0.26, 0.85], [0.3, 0.7], [0.46, 0.7], [0.4, 0.97],
@@ -190,9 +193,9 @@ def _umbrella(v: float) -> Contours:
 
 
 _MAKERS: dict[str, Callable[[float], Contours]] = {
-    "circle": _circle, "square": _square, "triangle": _triangle, "star": _star, "ring": _ring, "cross": _cross,
-    "diamond": _diamond, "drop": _drop, "bolt": _bolt, "house": _house, "tree": _tree, "flower": _flower,
-    "cloud": _cloud, "crown": _crown, "hourglass": _hourglass, "mushroom": _mushroom, "heart": _heart,
-    "arrow": _arrow, "crescent": _crescent, "hexagon": _hexagon, "gear": _gear, "fish": _fish, "key": _key,
-    "umbrella": _umbrella,
+    "circle": _circle, "square": _square, "triangle": _triangle, "star": _star, "ring": _ring,
+    "cross": _cross, "diamond": _diamond, "drop": _drop, "bolt": _bolt, "house": _house, "tree": _tree,
+    "flower": _flower, "cloud": _cloud, "crown": _crown, "hourglass": _hourglass, "mushroom": _mushroom,
+    "heart": _heart, "arrow": _arrow, "crescent": _crescent, "hexagon": _hexagon, "gear": _gear,
+    "fish": _fish, "key": _key, "umbrella": _umbrella,
 }  # fmt: skip

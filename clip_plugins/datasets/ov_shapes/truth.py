@@ -1,4 +1,5 @@
 """What can be seen of each object: boxes, outlines and areas, measured on the masks."""
+
 from dataclasses import dataclass
 
 import cv2
@@ -38,8 +39,8 @@ class VisibleObject:
 def visible_objects(scene: Scene, layout: Layout | None = None) -> list[VisibleObject]:
     """Measures the visible part of each object of a scene.
 
-    Boxes and polygons follow what is seen (COCO's convention): what another object or the border hides is left out.
-    A hole is a keyhole in its polygon.
+    Boxes and polygons follow what is seen (COCO's convention): what another object or the border hides
+    is left out. A hole is a keyhole in its polygon.
 
     Args:
         scene: the description.

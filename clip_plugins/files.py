@@ -1,4 +1,5 @@
-"""Files of datasets: JSON read with one clear sentence where it can't be, results written whole or not at all."""
+"""JSON read with one clear sentence where it can't be; files written whole or not at all."""
+
 import json
 import os
 import tempfile
@@ -18,11 +19,11 @@ def read_json(path: str | Path) -> Any:
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise DataError(f"annotation file {path} doesn't exist; check the path or prepare the dataset") from None
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise DataError(f"annotation file {path} isn't valid JSON ({error}); fetch or write it anew") from None
+        raise DataError(f"{path} doesn't exist; check the path or prepare the dataset") from None
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        raise DataError(f"{path} isn't valid JSON ({error}); fetch or write it anew") from None
     except OSError as error:
-        raise DataError(f"annotation file {path} can't be read ({error.strerror}); check the path") from None
+        raise DataError(f"{path} can't be read ({error.strerror}); check the path") from None
 
 
 def write_atomically(path: str | Path, content: bytes, sync: bool = True) -> None:
