@@ -80,7 +80,7 @@ class StoreWriter:
             except lmdb.MapFullError:
                 environments.grow(self.path)
             except CacheError:
-                environments.close(self.path)  # LMDB refuses all work after a failed write until it is reopened
+                environments.close(self.path)  # after a failed write LMDB wants to be reopened
                 raise
         self._known.update(key for key, _ in encoded)
 
