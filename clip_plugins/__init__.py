@@ -2,6 +2,6 @@
 from clip_plugins import compat
 from clip_plugins.version import __version__
 
-compat.install()  # before anything imports mmcv.ops
+compat.apply_patches()  # before anything imports mmcv.ops
 
 __all__ = ["__version__"]
