@@ -137,6 +137,11 @@ class ViLDRoIExtractor(SingleRoIExtractor):
         options.pop("type", None)
         return nn.ModuleList(self._layer(spatial_scale=1 / stride, **options) for stride in featmap_strides)
 
+    def map_roi_levels(self, rois: Tensor, num_levels: int) -> Tensor:
+        """Level index (R,) of (R, 5) rois; inverted and empty ones go to the finest level."""
+        size = (rois[:, 3:] - rois[:, 1:3]).prod(dim=1).clamp(min=0).sqrt()
+        return (size / self.finest_scale).log2().floor().clamp(0, num_levels - 1).long()
+
     def forward(self, feats: Sequence[Tensor], rois: Tensor, roi_scale_factor: float | None = None) -> Tensor:
         """Pyramid maps (B, C, H, W) and (R, 5) rois -> (R, C, S, S)."""
         return super().forward([feat.float() for feat in feats], rois.float(), roi_scale_factor)

@@ -55,11 +55,11 @@ class CLIPRoIHead(OpenVocabulary, StandardRoIHead):
                      rpn_results_list: list[InstanceData], rcnn_test_cfg: dict,
                      rescale: bool = False) -> list[InstanceData]:
         """The proposals themselves, named by CLIP; arguments as in `ViLDRoIHead.predict_bbox`."""
-        results = []
-        for regions, meta in zip(rpn_results_list, batch_img_metas):
-            scores = self.region_scores(self.region_encoder(regions, meta), regions.scores)
-            results.append(detections(get_box_tensor(regions.bboxes), scores, meta, rcnn_test_cfg, rescale))
-        return results
+        opinions = self.region_encoder(rpn_results_list, batch_img_metas)
+        scores = [self.region_scores(embeddings, regions.scores)
+                  for embeddings, regions in zip(opinions, rpn_results_list)]
+        return [detections(get_box_tensor(regions.bboxes), score, meta, rcnn_test_cfg, rescale)
+                for regions, score, meta in zip(rpn_results_list, scores, batch_img_metas)]
 
     def region_scores(self, embeddings: Tensor, objectness: Tensor) -> Tensor:
         """(R, D) unit embeddings and (R,) objectness -> (R, K) scores."""

@@ -61,9 +61,13 @@ class ViLDRoIHead(OpenVocabulary, StandardRoIHead):
         frozen, embed_dim = joint_space(encoder, embed_dim)
         super().__init__(bbox_head=dict(bbox_head, embed_dim=embed_dim), **kwargs)
         self.init_vocabulary(frozen, embed_dim, base_names)
-        self.image_head = None if image_head is None else MODELS.build(dict(image_head, embed_dim=embed_dim))
+        self.image_head = None
+        if image_head is not None:
+            self.image_head = MODELS.build({**image_head, "embed_dim": embed_dim})
         self.distillation = distillation
-        self.region_encoder = None if second_opinion is None else RegionEncoder(frozen, embed_dim, **second_opinion)
+        self.region_encoder = None
+        if second_opinion is not None:
+            self.region_encoder = RegionEncoder(frozen, embed_dim, **second_opinion)
 
     def set_vocabulary(self, vocabulary: object) -> None:
         """Take other names, see `OpenVocabulary.set_vocabulary`; their number is the background's label."""
@@ -174,15 +178,13 @@ class ViLDRoIHead(OpenVocabulary, StandardRoIHead):
         chunks = rois.split(rcnn_test_cfg.get("regions_per_chunk") or max(len(rois), 1))
         parts = [self.region_scores(self.pool(x, chunk), rcnn_test_cfg) for chunk in chunks]
         scores, deltas = (torch.cat(part) for part in zip(*parts))
+        if self.region_encoder is not None:
+            opinion = torch.cat(self.region_encoder(rpn_results_list, batch_img_metas))
+            scores = self.ask_clip(scores, opinion, rcnn_test_cfg)
         counts = [len(regions) for regions in rpn_results_list]
-        results = []
-        for index, (score, roi, delta) in enumerate(zip(*(t.split(counts) for t in (scores, rois, deltas)))):
-            meta = batch_img_metas[index]
-            if self.region_encoder is not None:
-                score = self.ask_clip(score, rpn_results_list[index], meta, rcnn_test_cfg)
-            boxes = self.bbox_head.decode(roi, delta, meta["img_shape"])
-            results.append(detections(boxes, score, meta, rcnn_test_cfg, rescale))
-        return results
+        by_image = zip(batch_img_metas, *(t.split(counts) for t in (scores, rois, deltas)))
+        return [detections(self.bbox_head.decode(roi, delta, meta["img_shape"]), score, meta, rcnn_test_cfg,
+                           rescale) for meta, score, roi, delta in by_image]
 
     def region_scores(self, maps: Tensor, test_cfg: dict) -> tuple[Tensor, Tensor]:
         """Region maps (R, C, S, S) -> scores (R, K) of the trained branches, deltas (R, 4)."""
@@ -201,8 +203,7 @@ class ViLDRoIHead(OpenVocabulary, StandardRoIHead):
         image = class_probabilities(image_logits, has_background=False)
         return blend_scores(scores, image, self.is_base(scores.device), test_cfg.get("base_weight", 2 / 3))
 
-    def ask_clip(self, scores: Tensor, proposals: InstanceData, meta: dict, test_cfg: dict) -> Tensor:
-        """Blend the (R, K) scores of one image with CLIP's opinion of its cropped proposals."""
-        embeddings = self.region_encoder(proposals, meta)
+    def ask_clip(self, scores: Tensor, embeddings: Tensor, test_cfg: dict) -> Tensor:
+        """Blend (R, K) scores with CLIP's opinion of the cropped regions, (R, D) unit embeddings."""
         logits = self.bbox_head.classifier(embeddings, self.text_on(scores.device), with_background=False)
         return self.blend(scores, logits, test_cfg)

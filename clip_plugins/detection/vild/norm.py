@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from clip_plugins.registry import MODELS
@@ -21,11 +22,12 @@ class BiasedBatchNorm(nn.modules.batchnorm._BatchNorm):
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalise (B, C) or (B, C, H, W) over all axes but C."""
-        before = self.running_var.clone() if self.training else None
-        out = super().forward(x)
-        if before is not None:
-            count = x.numel() // x.shape[1]
-            with torch.no_grad():  # momentum * unbiased variance = what the step added to the decayed value
-                decayed = (1 - self.momentum) * before
-                self.running_var.copy_(decayed + (self.running_var - decayed) * (count - 1) / max(count, 1))
+        if not self.training:
+            return super().forward(x)
+        after, count = self.running_var.clone(), x.numel() // x.shape[1]
+        out = F.batch_norm(x, self.running_mean, after, self.weight, self.bias, True, self.momentum, self.eps)
+        with torch.no_grad():  # what the step added to the decayed value is momentum * unbiased variance
+            self.num_batches_tracked.add_(1)
+            decayed = (1 - self.momentum) * self.running_var
+            self.running_var.copy_(decayed + (after - decayed) * (count - 1) / max(count, 1))
         return out

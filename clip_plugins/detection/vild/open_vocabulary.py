@@ -51,8 +51,8 @@ def joint_space(encoder: dict | None, embed_dim: int | None) -> tuple[FrozenEnco
 class OpenVocabulary(nn.Module):
     """Mixin of a head that scores regions against text embeddings; no weight depends on their number.
 
-    The embeddings are no buffer: averaged models copy buffers one to one and the names change in number.
-    The names that were seen in training are kept in the state dict, so that a checkpoint knows its base names.
+    The embeddings are no buffer: averaged models copy buffers one by one, and the number of names changes.
+    The names seen in training are kept in the state dict, so that a checkpoint knows its base names.
     """
 
     def init_vocabulary(self, encoder: FrozenEncoder | None, embed_dim: int,

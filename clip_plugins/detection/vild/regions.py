@@ -14,6 +14,7 @@ from clip_plugins.detection.vild.losses import unit_rows, valid_regions
 from clip_plugins.encoders import FrozenEncoder
 from clip_plugins.errors import ConfigError, ShapeError
 from clip_plugins.images import read_image
+from clip_plugins.proposals.embed import SCALES, embed_regions
 
 
 def _check_width(embeddings: Tensor, embed_dim: int) -> None:
@@ -87,20 +88,26 @@ class RegionEncoder:
     """
 
     def __init__(self, encoder: FrozenEncoder | None, embed_dim: int, crop: str = "pil_center",
-                 scales: Sequence[float] = (1.0, 1.5), batch_size: int = 256) -> None:
-        self.encoder, self.embed_dim, self.crop, self.scales, self.batch_size = encoder, crop, tuple(scales), batch_size
+                 scales: Sequence[float] = SCALES, batch_size: int = 256) -> None:
+        self.encoder, self.embed_dim = encoder, embed_dim
+        self.crop_options = {"rule": crop, "scales": tuple(scales), "batch_size": batch_size}
 
-    def __call__(self, proposals: InstanceData, meta: dict) -> Tensor:
-        """Unit embeddings (R, D) of one image's proposals.
+    def __call__(self, proposals: Sequence[InstanceData], metas: Sequence[dict]) -> list[Tensor]:
+        """Unit embeddings (R, D) of the proposals of each image of a batch.
 
         Raises:
-            ConfigError: no cached embeddings and no image file to crop from.
+            ConfigError: no cached embeddings and nothing to crop from.
+            ShapeError: cached embeddings of another width.
         """
-        if "embeddings" in proposals:
-            _check_width(proposals.embeddings, self.embed_dim)
-            return unit_rows(proposals.embeddings.float())
-        if self.encoder is None or not meta.get("img_path"):
-            raise ConfigError("CLIP on crops needs an encoder and the path of the image file; set encoder and "
-                              "test on files, or load cached proposals.")
-        boxes = get_box_tensor(proposals.bboxes)
-        return self.embed_crops(read_image(meta["img_path"]), original_boxes(boxes, meta)).to(boxes.device)
+        if all("embeddings" in regions for regions in proposals):
+            for regions in proposals:
+                _check_width(regions.embeddings, self.embed_dim)
+            return [unit_rows(regions.embeddings.float()) for regions in proposals]
+        if self.encoder is None or not all(meta.get("img_path") for meta in metas):
+            raise ConfigError("CLIP on crops needs an encoder and the path of the image file; set encoder "
+                              "and test on files, or load cached proposals.")
+        boxes = [get_box_tensor(regions.bboxes) for regions in proposals]
+        corners = [original_boxes(box, meta) for box, meta in zip(boxes, metas)]
+        images = [torch.from_numpy(read_image(meta["img_path"])).permute(2, 0, 1).to(box.device)
+                  for box, meta in zip(boxes, metas)]  # (3, H, W)
+        return embed_regions(images, corners, self.encoder, **self.crop_options)
