@@ -6,8 +6,6 @@ from mmengine.runner import Runner
 
 from clip_plugins.errors import ConfigError
 
-LAUNCHERS = ("none", "pytorch", "slurm", "mpi")
-
 
 def build_runner(config: Config) -> Runner:
     """The runner that the config asks for (`runner_type`), else mmengine's own.
@@ -21,14 +19,6 @@ def build_runner(config: Config) -> Runner:
         if "either all None or not None" in str(error) or "should be either" in str(error):
             raise ConfigError(f"the config is incomplete: {' '.join(str(error).split())[:300]}") from error
         raise
-
-
-def set_launcher(config: Config, launcher: str) -> None:
-    """Choose the launcher; processes without a GPU need other settings than mmengine's own."""
-    config.launcher = launcher
-    if launcher != "none" and not torch.cuda.is_available():
-        from clip_plugins.compat import cpu_distributed
-        cpu_distributed(config)
 
 
 def set_mixed_precision(config: Config) -> None:

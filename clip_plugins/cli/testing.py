@@ -9,8 +9,9 @@ from mmengine.logging import print_log
 
 from clip_plugins.cli.config import load_config, set_seed, set_work_dir
 from clip_plugins.cli.predictions import DetectionCollector, write_json
-from clip_plugins.cli.runner import build_runner, set_launcher
+from clip_plugins.cli.runner import build_runner
 from clip_plugins.cli.training import require_checkpoint
+from clip_plugins.vocabulary import Vocabulary
 
 VOCABULARY_HOOK = "clip_plugins.VocabularyHook"
 PICTURES_HOOK = "clip_plugins.DetectionPictures"
@@ -41,14 +42,15 @@ def test(config: str | Path, checkpoint: str | Path | None, *, texts: str | Sequ
     cfg = load_config(config, options)
     set_work_dir(cfg, work_dir)
     set_seed(cfg, None)
-    set_launcher(cfg, launcher)
+    cfg.launcher = launcher
     if checkpoint is not None:
         require_checkpoint(checkpoint)
         cfg.load_from = str(checkpoint)
     if texts is not None:
         set_texts(cfg, texts)
     if show_dir is not None:
-        add_hook(cfg, {"type": PICTURES_HOOK, "out_dir": show_dir})
+        names = None if texts is None else Vocabulary.load(texts).names
+        add_hook(cfg, {"type": PICTURES_HOOK, "out_dir": show_dir, "names": names})
     runner = build_runner(cfg)
     runner.load_checkpoint = functools.partial(runner.load_checkpoint, strict=strict)
     collector = DetectionCollector()

@@ -3,7 +3,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from clip_plugins.cli.config import load_config, set_seed, set_work_dir
-from clip_plugins.cli.runner import build_runner, set_launcher, set_mixed_precision
+from clip_plugins.cli.runner import build_runner, set_mixed_precision
 from clip_plugins.errors import CheckpointError
 
 
@@ -26,7 +26,7 @@ def train(config: str | Path, *, work_dir: str | None = None, amp: bool = False,
     cfg = load_config(config, options)
     set_work_dir(cfg, work_dir)
     set_seed(cfg, seed)
-    set_launcher(cfg, launcher)
+    cfg.launcher = launcher
     if amp:
         set_mixed_precision(cfg)
     if resume:

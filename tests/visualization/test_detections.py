@@ -41,7 +41,8 @@ def test_labels_of_one_place_do_not_cover_each_other():
         assert (drawn == rgb(SPLIT_COLOURS[split])).all(-1).sum() > 300
 
 
-@pytest.mark.parametrize("box", [[-50, -50, -10, -10], [90, 90, 500, 500], [60, 60, 20, 20], [np.nan, 0, 5, 5]])
+@pytest.mark.parametrize("box", [
+    [-50, -50, -10, -10], [90, 90, 500, 500], [60, 60, 20, 20], [np.nan, 0, 5, 5]])
 def test_boxes_outside_turned_or_without_value_do_not_fail(box: list[float]):
     assert draw_detections(GREY, Detections([box], ["a"])).size == (500, 500)
 

@@ -1,0 +1,145 @@
+"""`tools/image_demo.py`: look for any names in pictures."""
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from mmengine.config import Config, ConfigDict
+from mmengine.dataset import Compose, pseudo_collate
+from mmengine.logging import print_log
+from mmengine.registry import MODELS, init_default_scope
+from mmengine.runner import load_checkpoint
+from tqdm import tqdm
+
+from clip_plugins.cli.config import load_config
+from clip_plugins.cli.predictions import write_json
+from clip_plugins.cli.testing import VOCABULARY_HOOK
+from clip_plugins.cli.training import require_checkpoint
+from clip_plugins.errors import ConfigError, DataError
+from clip_plugins.images import read_image
+from clip_plugins.visualization import Detections, draw_detections, safe_name, save_picture
+from clip_plugins.vocabulary import Vocabulary
+from clip_plugins.vocabulary.hook import find_open_vocabulary_model
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
+
+
+class OpenVocabularyDetector:
+    """The detector of a config with trained weights, looking for given names.
+
+    Args:
+        config: path of the config, or the config itself.
+        checkpoint: path of the weights; None takes the model as it is built.
+        texts: names to look for, in any form that `Vocabulary.load` reads.
+        strict: refuse a checkpoint whose keys don't match the model's.
+        device: default: CUDA where there is one.
+    Raises:
+        ConfigError: the config has no test pipeline, or its model takes no vocabulary.
+        CheckpointError: the checkpoint is missing, damaged or doesn't fit.
+        VocabularyError: names that are empty, doubled or overlong.
+    """
+
+    def __init__(self, config: str | Path | Config, checkpoint: str | Path | None,
+                 texts: str | Sequence[str], *, strict: bool = True, device: str | None = None) -> None:
+        cfg = config if isinstance(config, Config) else load_config(config)
+        if checkpoint is not None:
+            require_checkpoint(checkpoint)
+        init_default_scope(cfg.get("default_scope") or "mmengine")
+        self.pipeline = Compose(inference_pipeline(cfg))
+        self.model = MODELS.build(cfg.model)
+        if checkpoint is not None:
+            load_checkpoint(self.model, str(checkpoint), map_location="cpu", strict=strict)
+        self.model.to(device or ("cuda" if torch.cuda.is_available() else "cpu")).eval()
+        vocabulary = Vocabulary.load(texts, _prompts(cfg))
+        find_open_vocabulary_model(self.model).set_vocabulary(vocabulary)
+        self.names = tuple(vocabulary.names)
+
+    @torch.inference_mode()
+    def detect(self, path: str | Path) -> Detections:
+        """Detections of one picture, in pixels of the original, best first.
+
+        Raises:
+            DataError: the picture is missing or damaged.
+        """
+        inputs = self.pipeline({"img_path": str(path), "img_id": 0})
+        found = self.model.test_step(pseudo_collate([inputs]))[0].pred_instances.cpu().numpy()
+        names = [self.names[label] for label in found.labels]
+        return Detections(found.bboxes, names, found.scores).above(0.0)
+
+
+def inference_pipeline(config: Config) -> list[ConfigDict]:
+    """The transforms of the test dataset without those that read annotations.
+
+    Raises:
+        ConfigError: the config has no test dataset with a pipeline.
+    """
+    dataset = (config.get("test_dataloader") or {}).get("dataset") or {}
+    while "dataset" in dataset:
+        dataset = dataset["dataset"]
+    if "pipeline" not in dataset:
+        raise ConfigError("the config has no test_dataloader.dataset.pipeline; use a config of a detector")
+    return [step for step in dataset["pipeline"] if "Annotations" not in str(step["type"])]
+
+
+def _prompts(config: Config) -> str | None:
+    """The prompt set that the config's own vocabulary hook asks for."""
+    hooks = [hook for hook in config.get("custom_hooks", []) if hook.get("type") == VOCABULARY_HOOK]
+    return hooks[0].get("prompts") if hooks else None
+
+
+def find_images(path: str | Path) -> list[Path]:
+    """A picture itself, or the pictures of a folder and its folders, in order of their names.
+
+    Raises:
+        DataError: there is no such place, or no picture in it.
+    """
+    path = Path(path)
+    if path.is_file():
+        return [path]
+    if not path.is_dir():
+        raise DataError(f"neither an image nor a folder: {path}; check the path")
+    images = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
+    if not images:
+        raise DataError(f"no images ({', '.join(SUFFIXES)}) in {path}; choose another folder")
+    return images
+
+
+def detect_images(source: str | Path, detector: OpenVocabularyDetector, out: str | Path,
+                  score_threshold: float = 0.3) -> list[dict]:
+    """Draw what a detector finds in a picture or a folder, and write it as JSON.
+
+    Args:
+        source: a picture or a folder.
+        detector: with its names.
+        out: folder for `<picture>.png` and `detections.json`.
+        score_threshold: weaker detections are left out, in [0, 1].
+    Returns:
+        one dict a picture: `image` (path below `source`), `picture` (name of the drawing), `detections`: dicts
+        of `name`, `score` and `box` (x1, y1, x2, y2 in pixels).
+    Raises:
+        DataError: some pictures couldn't be read; all others are finished by then.
+    """
+    images, out = find_images(source), Path(out)
+    root = Path(source) if Path(source).is_dir() else Path(source).parent
+    entries, unread = [], []
+    for path in tqdm(images, desc="detecting", unit="image", disable=len(images) == 1):
+        name = str(path.relative_to(root))
+        try:
+            found = detector.detect(path).above(score_threshold)
+            drawing = safe_name(name, ".png")
+            save_picture(draw_detections(read_image(path), found), out / drawing)
+        except DataError as error:
+            unread.append(str(error))
+            continue
+        entries.append({"image": name, "picture": drawing, "detections": _plain(found)})
+    write_json({"names": detector.names, "score_threshold": score_threshold, "images": entries},
+               out / "detections.json")
+    if unread:
+        raise DataError(f"{len(unread)} of {len(images)} images couldn't be used; the first: {unread[0]}")
+    print_log(f"{len(entries)} pictures and detections.json are in {out}", logger="current")
+    return entries
+
+
+def _plain(found: Detections) -> list[dict]:
+    return [{"name": name, "score": round(float(score), 4), "box": [round(float(edge), 2) for edge in box]}
+            for name, score, box in zip(found.names, np.asarray(found.scores), found.boxes)]

@@ -1,0 +1,45 @@
+"""Look for any names in a picture or in a folder of pictures; writes drawings and detections.json.
+
+example:
+  python tools/image_demo.py photo.jpg configs/vild/CONFIG.py work_dirs/vild/iter_250.pth \\
+      --texts "a red star, a green ring" --out work_dirs/pictures
+"""
+import argparse
+import sys
+from collections.abc import Sequence
+
+
+def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """The command line; nothing heavy is imported before it is known to be right."""
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("image", help="picture or folder of pictures")
+    parser.add_argument("config", help="config file")
+    parser.add_argument("checkpoint", help="weights (.pth)")
+    parser.add_argument("--texts", required=True,
+                        help='names to look for: "a red star, a green ring", or a file of them')
+    parser.add_argument("--out", default="work_dirs/image_demo", help="folder (default: %(default)s)")
+    parser.add_argument("--score", type=float, default=0.3, help="least score (default: %(default)s)")
+    parser.add_argument("--allow-mismatch", action="store_true",
+                        help="load what fits of a checkpoint whose keys differ from the model's")
+    parser.add_argument("--cfg-options", nargs="+", default=[], metavar="KEY=VALUE", help="overrides")
+    parser.add_argument("--device", help="cpu, cuda, cuda:1, ... (default: CUDA where there is one)")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the tool and give its exit code."""
+    args = parse_arguments(arguments)
+    from clip_plugins.cli import OpenVocabularyDetector, detect_images, door, load_config
+
+    def work() -> None:
+        config = load_config(args.config, args.cfg_options)
+        detector = OpenVocabularyDetector(config, args.checkpoint, args.texts, strict=not args.allow_mismatch,
+                                          device=args.device)
+        detect_images(args.image, detector, args.out, args.score)
+    return door(work, debug=args.debug)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
