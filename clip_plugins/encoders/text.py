@@ -6,14 +6,38 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import regex
 import torch
 from open_clip import CLIP
+from open_clip.tokenizer import SimpleTokenizer
 from open_clip.transformer import TextTransformer
 from torch import Tensor, nn
 
 from clip_plugins.errors import VocabularyError
 
 LISTED = 5
+
+
+class OpenAITokenizer(SimpleTokenizer):
+    """CLIP's tokenizer with OpenAI's spelling of the special tokens inside a text.
+
+    The ids are open_clip's except for texts that spell out `<|startoftext|>` or `<|endoftext|>`, which become the
+    special ids here, or `<start_of_text>` or `<end_of_text>`, which become the special ids there.
+
+    Args:
+        context_length: default length of a row.
+    """
+
+    def __init__(self, context_length: int = 77) -> None:
+        super().__init__(context_length=context_length)
+        pattern = self.pat.pattern
+        for ours, theirs in zip(("<start_of_text>", "<end_of_text>"), ("<|startoftext|>", "<|endoftext|>")):
+            self.encoder[theirs] = self.encoder.pop(ours)
+            self.decoder[self.encoder[theirs]] = theirs
+            pattern = pattern.replace(ours, regex.escape(theirs))
+            self.cache[theirs] = theirs
+            del self.cache[ours]
+        self.pat = regex.compile(pattern, regex.IGNORECASE)
 
 
 def padding_id(tokenizer: Callable[..., Tensor]) -> int:

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from open_clip.tokenizer import SimpleTokenizer
 from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional as F
 
 from clip_plugins.encoders import OpenCLIP, Preprocess
 from clip_plugins.encoders.dense import refine_scores, resnet_dense, vit_dense_tokens
+from clip_plugins.encoders.text import OpenAITokenizer
 from clip_plugins.encoders.towers import call_with
 from clip_plugins.vocabulary import mean_direction
 from tests.parity.harness import Case, Outputs, Row
@@ -173,7 +175,7 @@ def _refined_vit(case: Case) -> Outputs:
     images = case[f"in.vit.{size}.images"]
     cosine, keys = _cosine(encoder.dense(images), case["in.vit.text_embeddings"]), encoder.keys(images)
     logits = F.interpolate(cosine, config["seg_size"], mode="bilinear", align_corners=False)
-    return {**_refined("vit", cosine, keys, config["refined"]),
+    return {**_refined(f"vit.{size}", cosine, keys, config["refined"]),
             f"out.vit.{size}.seg_logits": logits, f"out.vit.{size}.seg_pred": logits.argmax(1)}
 
 
@@ -213,20 +215,18 @@ def accept_dense(case: Case, outputs: Outputs) -> list[Row]:
 
 
 def tokens(case: Case) -> Outputs:
-    """Token ids by open_clip's tokenizer behind `tokenize`; OpenAI's ids where both codes agree."""
+    """Token ids through `tokenize`, by open_clip's tokenizer and by OpenAI's spelling of the special tokens."""
     texts = case.config["texts"]
     outputs: Outputs = {}
-    for length in case.config["context_lengths"]:
-        encoder = OpenCLIP(_text_model(length))
-        outputs[f"out.open_clip.ids_{length}"] = encoder.tokenize(texts, truncate=True)
-        outputs[f"out.openai.ids_{length}"] = encoder.tokenize(_openai_spelling(texts), truncate=True)
-    roomy = OpenCLIP(_text_model(512))
-    for code, spelled in (("open_clip", texts), ("openai", _openai_spelling(texts))):
-        ids = roomy.tokenize(spelled)
-        ends = [int((row != 0).nonzero().max()) + 1 for row in ids]
-        outputs[f"out.{code}.length"] = torch.tensor(ends)
+    for code, tokenizer in (("open_clip", SimpleTokenizer()), ("openai", OpenAITokenizer())):
+        for length in case.config["context_lengths"]:
+            encoder = OpenCLIP(_text_model(length))
+            encoder.tokenizer = tokenizer
+            outputs[f"out.{code}.ids_{length}"] = encoder.tokenize(texts, truncate=True)
+        ids = [torch.tensor(tokenizer.encode(text), dtype=torch.long) for text in texts]
+        outputs[f"out.{code}.length"] = torch.tensor([len(row) + 2 for row in ids])
         if code == "openai":
-            outputs["out.openai.flat"] = torch.cat([row[1:end - 1] for row, end in zip(ids, ends)])
+            outputs["out.openai.flat"] = torch.cat(ids)
     return outputs
 
 
@@ -234,10 +234,6 @@ def _text_model(context_length: int) -> dict[str, Any]:
     text = {"context_length": context_length, "vocab_size": 49408, "width": 8, "heads": 1, "layers": 1}
     return {"embed_dim": 8, "text_cfg": text,
             "vision_cfg": {"image_size": 32, "patch_size": 32, "width": 8, "head_width": 8, "layers": 1}}
-
-
-def _openai_spelling(texts: list[str]) -> list[str]:
-    return [text for text in texts]
 
 
 CASES: dict[str, Callable[[Case], Outputs]] = {
