@@ -4,7 +4,6 @@ import os
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 
 import cv2
@@ -96,26 +95,24 @@ def _draw_all(
     for split, size in sizes.items():
         ids = image_ids(split, size)
         chunks += [(split, ids[start : start + CHUNK]) for start in range(0, size, CHUNK)]
-    records: dict[str, list[Record]] = {split: [] for split in sizes}
-    bar = tqdm(total=sum(sizes.values()), desc="ov_shapes", unit="image", disable=not progress)
     work = partial(_draw_chunk, root, seed)
-    with bar:
-        if workers <= 0 or len(chunks) < FEWEST_CHUNKS:
-            finished = map(work, chunks)
-            _collect(finished, chunks, records, bar)
-        else:
-            # spawn: a forked copy of a process with torch threads or LMDB open can hang
-            with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-                _collect(pool.map(work, chunks), chunks, records, bar)
+    if workers <= 0 or len(chunks) < FEWEST_CHUNKS:
+        return _collected(map(work, chunks), chunks, sizes, progress)
+    # the platform's own way to start processes, as data loaders do: spawned ones import the whole package anew
+    with ProcessPoolExecutor(workers) as pool:
+        return _collected(pool.map(work, chunks), chunks, sizes, progress)
+
+
+def _collected(
+    finished: Iterable[list[Record]], chunks: list, sizes: dict[str, int], progress: bool
+) -> dict[str, list[Record]]:
+    """Gathers what the workers return, in order, and moves the bar."""
+    records: dict[str, list[Record]] = {split: [] for split in sizes}
+    with tqdm(total=sum(sizes.values()), desc="ov_shapes", unit="image", disable=not progress) as bar:
+        for (split, _), drawn in zip(chunks, finished):
+            records[split] += drawn
+            bar.update(len(drawn))
     return records
-
-
-def _collect(
-    finished: Iterable[list[Record]], chunks: list, records: dict[str, list[Record]], bar: tqdm
-) -> None:
-    for (split, _), drawn in zip(chunks, finished):
-        records[split] += drawn
-        bar.update(len(drawn))
 
 
 def _draw_chunk(root: Path, seed: int, chunk: tuple[str, range]) -> list[Record]:
