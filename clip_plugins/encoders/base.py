@@ -32,7 +32,7 @@ class Encoder(nn.Module, ABC):
         self.trainable = trainable
 
     def train(self, mode: bool = True) -> Encoder:
-        """Set training mode; a frozen encoder stays in eval mode (a CLIP ResNet's BatchNorm must not move)."""
+        """Set training mode; a frozen encoder stays in eval mode, so that BatchNorm doesn't move."""
         return super().train(mode and self.trainable)
 
     def settle(self) -> Encoder:

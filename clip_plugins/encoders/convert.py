@@ -1,7 +1,7 @@
 """Checkpoints of other layouts -> open_clip's: OpenAI's archives and Hugging Face's CLIPModel.
 
-As a command it turns a TorchScript archive, which is a program and is never run by the package itself, into plain
-tensors: `python -m clip_plugins.encoders.convert ViT-B-32.pt ViT-B-32.safetensors`.
+As a command it turns a TorchScript archive, which is a program and is never run by the package itself, into
+plain tensors: `python -m clip_plugins.encoders.convert ViT-B-32.pt ViT-B-32.safetensors`.
 """
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def fuse_attention(state: State) -> State:
     for stem, kind in stems:
         parts = [state.get(f"{stem}.self_attn.{part}_proj.{kind}") for part in "qkv"]
         if any(part is None for part in parts):
-            raise CheckpointError(f"{stem}.self_attn lacks one of q, k, v ({kind}); fetch the checkpoint again.")
+            raise CheckpointError(f"{stem}.self_attn lacks q, k or v ({kind}); fetch the checkpoint again.")
         fused[f"{stem}.attn.in_proj_{kind}"] = torch.cat(parts)
     return fused
 
@@ -166,23 +166,36 @@ def hf_architecture(config: Mapping[str, Any], state: Mapping[str, Tensor]) -> d
         config: contents of config.json; what it leaves out has CLIPModel's default.
         state: open_clip layout.
 
+    Returns:
+        `embed_dim`, `vision_cfg`, `text_cfg`, `quick_gelu`.
+
     Raises:
         CheckpointError: activations that open_clip doesn't have.
     """
     vision, text = config.get("vision_config", {}), config.get("text_config", {})
-    activations = {part.get("hidden_act", "quick_gelu") for part in (vision, text)}
-    if len(activations) != 1 or not activations <= {"quick_gelu", "gelu"}:
-        raise CheckpointError(f"activations {sorted(activations)} aren't supported; use quick_gelu or gelu in both.")
     heads = {"vision": vision.get("num_attention_heads", 12), "text": text.get("num_attention_heads", 8)}
     architecture = infer_architecture(state, heads)
     for key, part in (("vision_cfg", vision), ("text_cfg", text)):
         if part.get("layer_norm_eps", 1e-5) != 1e-5:
             architecture[key]["norm_kwargs"] = {"eps": part["layer_norm_eps"]}
-    return {**architecture, "quick_gelu": activations == {"quick_gelu"}}
+    return {**architecture, "quick_gelu": hf_quick_gelu(config)}
+
+
+def hf_quick_gelu(config: Mapping[str, Any]) -> bool:
+    """Whether a CLIPModel's config.json asks for QuickGELU, which is also its default.
+
+    Raises:
+        CheckpointError: towers with different activations, or others than QuickGELU and GELU.
+    """
+    towers = (config.get("vision_config", {}), config.get("text_config", {}))
+    found = {tower.get("hidden_act", "quick_gelu") for tower in towers}
+    if len(found) != 1 or not found <= {"quick_gelu", "gelu"}:
+        raise CheckpointError(f"activations {sorted(found)} don't work; use quick_gelu or gelu in both.")
+    return found == {"quick_gelu"}
 
 
 def read_torchscript(path: str | Path) -> State:
-    """Tensors of a TorchScript archive. Loading compiles the program inside: only for files that you trust."""
+    """Tensors of a TorchScript archive. Loading compiles its program: only for files that you trust."""
     return {key: tensor.detach().clone() for key, tensor in torch.jit.load(path, "cpu").state_dict().items()}
 
 

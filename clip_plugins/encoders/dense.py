@@ -37,7 +37,7 @@ def vit_dense_tokens(visual: VisionTransformer, tokens: Tensor, rule: str = "mas
     block = visual.transformer.resblocks[-1]
     is_standard = type(block) is ResidualAttentionBlock or rule == "ordinary_last_block"
     if visual.attn_pool is not None or not is_standard:
-        raise ConfigError(f"dense features by rule {rule!r} aren't defined for this ViT; use a standard CLIP ViT.")
+        raise ConfigError(f"rule {rule!r} isn't defined for this kind of ViT; use a standard CLIP ViT.")
     if rule == "maskclip":
         tokens = tokens + block.ls_1(project_tokens(block, tokens, "value"))
         tokens = tokens + block.ls_2(block.mlp(block.ln_2(tokens)))

@@ -1,7 +1,7 @@
 """Where the weights and the config of an open_clip model come from; every miss is one sentence.
 
-Nothing is downloaded unless a tag or a `hf-hub:` name asks for it, and no attempt hangs: what isn't in the cache is
-fetched only if the hub answers within seconds.
+Nothing is downloaded unless a tag or a `hf-hub:` name asks for it, and no attempt hangs: what isn't in the
+cache is fetched only if the hub answers within seconds.
 """
 from __future__ import annotations
 
@@ -18,8 +18,10 @@ from typing import Any
 import huggingface_hub
 import open_clip
 from huggingface_hub import constants as hub
+from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, LocalEntryNotFoundError
 from open_clip.pretrained import download_pretrained_from_url, get_pretrained_cfg
 
+from clip_plugins.encoders.convert import hf_quick_gelu
 from clip_plugins.errors import CheckpointError, ConfigError
 
 LOCAL_DIR, HUB = "local-dir:", "hf-hub:"
@@ -88,18 +90,20 @@ def locate(
         return Source(path, text)
     tags = open_clip.list_pretrained_tags_by_model(name)
     told = f"; its tags are {', '.join(tags)}" if tags else ""
-    raise CheckpointError(f"pretrained={text!r} is neither a file nor a tag of {name or 'a known model'}{told}; "
-                          "provide the file or name another one.")
+    raise CheckpointError(
+        f"pretrained={text!r} is neither a file nor a tag of {name or 'a known model'}{told}; provide the file "
+        "or name another one."
+    )
 
 
 def from_folder(folder: Path, label: str) -> Source:
     """A folder with weights and open_clip_config.json or a CLIPModel's config.json."""
     if not folder.is_dir():
-        raise CheckpointError(f"{label}: the folder {folder} is missing; provide it with {OPEN_CLIP_CONFIG} and "
-                              f"{WEIGHT_FILES[0]} in it.")
+        raise CheckpointError(f"{label}: the folder {folder} is missing; provide it with {OPEN_CLIP_CONFIG} "
+                              f"and {WEIGHT_FILES[0]} in it.")
     weights = next((folder / name for name in WEIGHT_FILES if (folder / name).is_file()), None)
     if weights is None:
-        raise CheckpointError(f"{label} has no weights; provide one of {', '.join(WEIGHT_FILES)} in {folder}.")
+        raise CheckpointError(f"{label} has no weights; provide {' or '.join(WEIGHT_FILES)} in {folder}.")
     for name in (OPEN_CLIP_CONFIG, HF_CONFIG):
         if (folder / name).is_file():
             return with_config(weights, folder / name, label)
@@ -113,7 +117,7 @@ def with_config(weights: Path, config: Path, label: str) -> Source:
     except (OSError, ValueError) as error:
         raise CheckpointError(f"{config} is damaged ({error}); provide it again.") from error
     if config.name == HF_CONFIG:
-        return Source(weights, label, hf_config=content)
+        return Source(weights, label, hf_config=content, quick_gelu=hf_quick_gelu(content))
     architecture = content.get("model_cfg")
     if not isinstance(architecture, Mapping):
         raise CheckpointError(f"{config} has no model_cfg; provide open_clip's config of this model.")
@@ -136,11 +140,12 @@ def from_tag(model: str, tag: str, known: Mapping[str, Any], cache_dir: str | No
     if known.get("hf_hub"):
         name, _, file = known["hf_hub"].rpartition("/")
         stem = file.rpartition(".")[0]
-        names = tuple(dict.fromkeys((f"{stem}.safetensors", file))) if file else (WEIGHT_FILES[0], WEIGHT_FILES[2])
-        weights = hub_file(name, names, label, cache_dir)
+        names = (f"{stem}.safetensors", file) if file else (WEIGHT_FILES[0], WEIGHT_FILES[2])
+        weights = hub_file(name, tuple(dict.fromkeys(names)), label, cache_dir)
     else:
         weights = url_file(known["url"], label, cache_dir)
-    return Source(weights, label, preprocess=known, quick_gelu=bool(known.get("quick_gelu", False)), tokenizer=model)
+    trained_with = bool(known.get("quick_gelu", False))
+    return Source(weights, label, preprocess=known, quick_gelu=trained_with, tokenizer=model)
 
 
 def hub_file(name: str, files: Sequence[str], label: str, cache_dir: str | None) -> Path:
@@ -151,16 +156,16 @@ def hub_file(name: str, files: Sequence[str], label: str, cache_dir: str | None)
             return Path(found)
     place = cache_dir or hub.HF_HUB_CACHE
     cure = f"provide {files[0]} of {name} and pass its path as pretrained"
-    if huggingface_hub.is_offline_mode() or not answers(hub.ENDPOINT):
+    if hub.HF_HUB_OFFLINE or not answers(hub.ENDPOINT):
         raise CheckpointError(f"{label} isn't in the cache {place} and the hub can't be reached; {cure}.")
-    missing = (huggingface_hub.errors.EntryNotFoundError, huggingface_hub.errors.RepositoryNotFoundError)
     for file in files:
         try:
             return Path(huggingface_hub.hf_hub_download(name, file, cache_dir=cache_dir))
-        except missing:
-            continue
-        except (OSError, huggingface_hub.errors.HfHubHTTPError) as error:
-            raise CheckpointError(f"{label} can't be downloaded ({' '.join(str(error).split())}); {cure}.") from error
+        except (OSError, ValueError, HfHubHTTPError, EntryNotFoundError) as error:
+            if isinstance(error, EntryNotFoundError) and not isinstance(error, LocalEntryNotFoundError):
+                continue  # the repository lacks this file; it may have the next
+            told = " ".join(str(error).split())
+            raise CheckpointError(f"{label} can't be downloaded ({told}); {cure}.") from error
     raise CheckpointError(f"the hub has none of {', '.join(files)} of {name}; check the name, or {cure}.")
 
 
@@ -168,8 +173,8 @@ def url_file(url: str, label: str, cache_dir: str | None) -> Path:
     """A file that open_clip fetches by address; it checks the digest."""
     place = Path(cache_dir or Path.home() / ".cache" / "clip")  # open_clip's own default
     file = url.rpartition("/")[2]
-    if not (place / file).is_file() and (huggingface_hub.is_offline_mode() or not answers(url)):
-        raise CheckpointError(f"{label} isn't at {place / file} and its server can't be reached; provide this file.")
+    if not (place / file).is_file() and (hub.HF_HUB_OFFLINE or not answers(url)):
+        raise CheckpointError(f"{label} isn't at {place / file} and can't be fetched; provide this file.")
     try:
         return Path(download_pretrained_from_url(url, str(place)))
     except (OSError, RuntimeError) as error:

@@ -1,8 +1,8 @@
 """The small vocabulary of the shipped encoders: a subset of CLIP's byte-pair merges.
 
 A subset in the original order that holds every merge on the way to a word splits that word as the whole list
-does; words that even CLIP's list leaves in pieces get further merges at the end. Write the shipped file anew with
-`python -m clip_plugins.encoders.merges`; encoders trained with another list don't fit it.
+does; words that even CLIP's list leaves in pieces get further merges at the end. Write the shipped file anew
+with `python -m clip_plugins.encoders.merges`; encoders trained with another list don't fit it.
 """
 from __future__ import annotations
 

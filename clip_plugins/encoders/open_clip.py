@@ -1,4 +1,4 @@
-"""Every open_clip model behind the encoder contract: `dict(type='clip_plugins.OpenCLIP', model='ViT-B-32', ...)`."""
+"""Every open_clip model behind the encoder contract."""
 from __future__ import annotations
 
 import json
@@ -14,7 +14,6 @@ from open_clip.coca_model import CoCa
 from open_clip.convert import convert_state_dict
 from open_clip.model import (
     convert_to_custom_text_state_dict,
-    get_model_preprocess_cfg,
     resize_pos_embed,
     resize_text_pos_embed,
 )
@@ -33,20 +32,24 @@ from clip_plugins.errors import CheckpointError, ConfigError
 from clip_plugins.registry import MODELS
 
 # file names under which OpenAI published its archives
-OPENAI_NAMES = ("RN50", "RN101", "RN50x4", "RN50x16", "RN50x64", "ViT-B-32", "ViT-B-16", "ViT-L-14", "ViT-L-14-336px")
+OPENAI_NAMES = (
+    "RN50", "RN101", "RN50x4", "RN50x16", "RN50x64", "ViT-B-32", "ViT-B-16", "ViT-L-14", "ViT-L-14-336px",
+)
 
 
 @MODELS.register_module()
 class OpenCLIP(TowerEncoder):
     """Any open_clip model with any weights that fit it.
 
+    `dict(type='clip_plugins.OpenCLIP', model='ViT-B-32', pretrained='laion2b_s34b_b79k')`
+
     Args:
-        model: open_clip's model name, a model config (`embed_dim`, `vision_cfg`, `text_cfg`), or None to take it
-            from the weights' folder or, for a standard CLIP, from their shapes.
+        model: open_clip's model name, a model config (`embed_dim`, `vision_cfg`, `text_cfg`), or None to take
+            it from the weights' folder or, for a standard CLIP, from their shapes.
         pretrained: a tag, a file (safetensors, or a pickle of plain tensors; layouts of open_clip, OpenAI and
             CLIPModel), `local-dir:FOLDER`, `hf-hub:OWNER/NAME`, or None for random weights.
         precision: `fp32`, `bf16` or `fp16`.
-        quick_gelu: the activation; None takes the model's and refuses weights that were trained with the other.
+        quick_gelu: the activation; None takes the model's and refuses weights trained with the other one.
         image_size: native size other than the model's; position embeddings are resized once, with antialias.
         trainable: an own copy that learns.
         position_resize: see TowerEncoder.
@@ -69,20 +72,23 @@ class OpenCLIP(TowerEncoder):
         cache_dir: str | None = None,
     ) -> None:
         source = locate(model, pretrained, cache_dir)
+        if isinstance(model, str) and model.startswith((LOCAL_DIR, HUB)):
+            model = None
         state, trained_with = read_weights(source)
         architecture = choose_architecture(model, source, state)
-        architecture["quick_gelu"] = choose_activation(architecture, quick_gelu, trained_with, model, source)
+        if quick_gelu is None:
+            quick_gelu = choose_activation(architecture.get("quick_gelu"), trained_with, source.label, model)
+        architecture["quick_gelu"] = quick_gelu
         if image_size is not None:
             architecture["vision_cfg"]["image_size"] = image_size
         clip = build_clip(architecture)
         if source.weights is not None:
             load_weights(clip, source, state, resize=image_size is not None)
-        preprocess = {"size": clip.visual.image_size, **source.preprocess}
-        if image_size is not None or "size" not in source.preprocess:
-            preprocess["size"] = get_model_preprocess_cfg(clip.visual).get("size", clip.visual.image_size)
+        preprocess = Preprocess.from_open_clip({**source.preprocess, "size": clip.visual.image_size})
+        tokenizer = build_tokenizer(architecture, model, source, cache_dir)
         super().__init__(
-            clip, build_tokenizer(architecture, model, source, cache_dir), Preprocess.from_open_clip(preprocess),
-            architecture, precision=precision, trainable=trainable, position_resize=position_resize,
+            clip, tokenizer, preprocess, architecture,
+            precision=precision, trainable=trainable, position_resize=position_resize,
         )
 
 
@@ -92,13 +98,12 @@ def read_weights(source: Source) -> tuple[dict[str, Tensor], bool | None]:
     if path is None or path.suffix in (".npz", ".npy"):  # big_vision's arrays, which open_clip reads itself
         return {}, known
     state = read_state_dict(path)
-    if known is None and source.hf_config is None:
+    if known is None:
         if layout_of(state) == "openai" or path.stem in OPENAI_NAMES:
             known = True
         elif path.suffix == ".safetensors":
             with safe_open(path, framework="pt") as file:
-                about = json.loads((file.metadata() or {}).get("architecture", "{}"))
-            known = about.get("quick_gelu")
+                known = json.loads((file.metadata() or {}).get("architecture", "{}")).get("quick_gelu")
     return to_open_clip(state), known
 
 
@@ -112,12 +117,16 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
         return read_safetensors(path)
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, OSError, AttributeError, KeyError) as error:
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, OSError, LookupError) as error:
         if "TorchScript" in str(error):
-            cure = f"convert it once, if you trust it: python -m clip_plugins.encoders.convert {path} OUT.safetensors"
-            raise CheckpointError(f"{path} is a TorchScript archive, that is a program; {cure}.") from error
+            raise CheckpointError(
+                f"{path} is a TorchScript archive, that is a program; if you trust it, convert it once: "
+                f"python -m clip_plugins.encoders.convert {path} {path.with_suffix('.safetensors')}"
+            ) from error
         told = str(error).split("\n")[0][:200]
-        raise CheckpointError(f"{path} isn't a whole file of plain tensors ({told}); provide safetensors.") from error
+        raise CheckpointError(
+            f"{path} isn't a whole file of plain tensors ({told}); provide it as safetensors."
+        ) from error
     for key in ("state_dict", "model"):
         if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
             content = content[key]
@@ -129,19 +138,22 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
 def choose_architecture(
     model: str | Mapping[str, Any] | None, source: Source, state: Mapping[str, Tensor]
 ) -> dict[str, Any]:
-    """The model config: stated, from the weights' folder, or from their shapes; in this order."""
+    """The model config: stated, from the weights' folder, or from their shapes; in this order.
+
+    From shapes alone it has no `quick_gelu`.
+    """
     if isinstance(model, Mapping):
         architecture = {"quick_gelu": False, **deepcopy(dict(model))}
-    elif model is not None and not model.startswith((LOCAL_DIR, HUB)):
-        architecture = find_architecture(model)
+    elif model is not None:
+        architecture = {"quick_gelu": False, **find_architecture(model)}
     elif source.architecture is not None:
-        architecture = deepcopy(dict(source.architecture))
+        architecture = {"quick_gelu": False, **deepcopy(dict(source.architecture))}
     elif source.hf_config is not None:
         architecture = hf_architecture(source.hf_config, state)
     elif state:
         architecture = infer_architecture(state)
     else:
-        raise ConfigError("OpenCLIP needs a model, or weights that tell it; set model='ViT-B-32' for example.")
+        raise ConfigError("OpenCLIP needs a model or weights that tell it; set model='ViT-B-32' or another.")
     missing = [key for key in ("embed_dim", "vision_cfg", "text_cfg") if key not in architecture]
     if missing:
         raise ConfigError(f"the model config lacks {', '.join(missing)}; give open_clip's three parts.")
@@ -150,28 +162,32 @@ def choose_architecture(
     return architecture
 
 
-def choose_activation(
-    architecture: Mapping[str, Any], stated: bool | None, trained_with: bool | None, model: Any, source: Source
-) -> bool:
+def choose_activation(ours: bool | None, trained_with: bool | None, weights: str, model: Any) -> bool:
     """Whether the model uses QuickGELU; weights trained with the other activation lose points silently.
 
+    Args:
+        ours: what the model config says, None where it was read from shapes.
+        trained_with: what is known about the weights.
+        weights: how messages call them.
+        model: the model as the user named it.
+
     Raises:
-        CheckpointError: the model's activation isn't the weights', and nobody stated it; or nothing says it.
+        CheckpointError: the two differ, or nobody says it.
     """
-    if stated is not None:
-        return stated
-    is_named = model is not None and not (isinstance(model, str) and model.startswith((LOCAL_DIR, HUB)))
-    ours = architecture.get("quick_gelu") if is_named or "quick_gelu" in architecture else trained_with
-    if ours is None and source.architecture is None and not is_named:
-        raise CheckpointError(f"{source.label} doesn't say which activation it was trained with; state "
+    ours = trained_with if ours is None else ours
+    if ours is None:
+        raise CheckpointError(f"{weights} doesn't say which activation it was trained with; state "
                               "quick_gelu=True (OpenAI's weights) or quick_gelu=False.")
-    ours = bool(ours)
     if trained_with is None or ours == trained_with:
         return ours
     names = {True: "QuickGELU", False: "GELU"}
-    other = f"model='{model}-quickgelu'" if trained_with and isinstance(model, str) else f"quick_gelu={trained_with}"
-    raise CheckpointError(f"{source.label} was trained with {names[trained_with]}, but the model uses {names[ours]}; "
-                          f"set {other}, or state quick_gelu={ours} if that is meant.")
+    cure = f"quick_gelu={trained_with}"
+    if isinstance(model, str) and trained_with and f"{model}-quickgelu" in open_clip.list_models():
+        cure = f"model='{model}-quickgelu'"
+    raise CheckpointError(
+        f"{weights} was trained with {names[trained_with]}, but the model uses {names[ours]}; set {cure}, or "
+        f"state quick_gelu={ours} if that is meant."
+    )
 
 
 def build_clip(architecture: Mapping[str, Any]) -> nn.Module:
@@ -241,13 +257,16 @@ def build_tokenizer(
     """
     text = architecture["text_cfg"]
     if not text.get("hf_tokenizer_name"):
-        return SimpleTokenizer(context_length=text.get("context_length", 77), **text.get("tokenizer_kwargs", {}))
+        options = text.get("tokenizer_kwargs", {})
+        return SimpleTokenizer(context_length=text.get("context_length", 77), **options)
     name = source.tokenizer or (model if isinstance(model, str) else "")
     try:
         return open_clip.get_tokenizer(name, cache_dir=cache_dir)
     except ImportError as error:
-        raise CheckpointError(f"the tokenizer of {name} needs a package ({error}); pip install transformers.") from error
+        raise CheckpointError(f"the tokenizer of {name} needs a package; pip install transformers.") from error
     except (OSError, ValueError) as error:
         told = str(error).split("\n")[0]
-        raise CheckpointError(f"the tokenizer of {name} is missing ({told}); provide a folder with its files and pass "
-                              "it as pretrained='local-dir:FOLDER'.") from error
+        raise CheckpointError(
+            f"the tokenizer of {name} is missing ({told}); provide a folder with its files and pass it as "
+            "pretrained='local-dir:FOLDER'."
+        ) from error

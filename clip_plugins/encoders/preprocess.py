@@ -91,7 +91,7 @@ class Preprocess:
         if not isinstance(image, Image.Image):
             array = image.cpu().numpy() if isinstance(image, Tensor) else np.asarray(image)
             if array.ndim != 3 or array.shape[2] != 3 or array.dtype != np.uint8:
-                raise ShapeError(f"an image must be H×W×3 uint8, not {array.shape} {array.dtype}; convert it.")
+                raise ShapeError(f"an image is H×W×3 uint8, not {array.shape} {array.dtype}; convert it.")
             image = Image.fromarray(array)
         return self._transform(image)
 

@@ -24,8 +24,8 @@ _lock = threading.Lock()
 class FrozenEncoder:
     """The encoder contract without gradient, on a module that equal configs share.
 
-    A plain object: an owner's `.train()`, `.to()`, `parameters()`, `state_dict()`, DDP and optimizers don't see
-    it. Copies and pickles of an owner carry the config, never the weights.
+    A plain object: an owner's `.train()`, `.to()`, `parameters()`, `state_dict()`, DDP and optimizers don't
+    see it. Copies and pickles of an owner carry the config, never the weights.
 
     Args:
         cfg: config of a registered encoder.
@@ -112,6 +112,11 @@ class FrozenEncoder:
     def dense(self, pixels: Tensor, **options: Any) -> Tensor:
         """(B, 3, H, W) -> (B, D, h, w); options as the encoder's own `dense`."""
         return self._on(pixels.device).dense(pixels, **options)
+
+    @torch.no_grad()
+    def keys(self, pixels: Tensor) -> Tensor:
+        """Keys (B, h·w, C) of the last attention."""
+        return self._on(pixels.device).keys(pixels)
 
     @torch.no_grad()
     def features(self, pixels: Tensor, layers: Sequence[int]) -> list[Tensor]:

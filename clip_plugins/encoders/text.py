@@ -21,8 +21,8 @@ LISTED = 5
 class OpenAITokenizer(SimpleTokenizer):
     """CLIP's tokenizer with OpenAI's spelling of the special tokens inside a text.
 
-    The ids are open_clip's except for texts that spell out `<|startoftext|>` or `<|endoftext|>`, which become the
-    special ids here, or `<start_of_text>` or `<end_of_text>`, which become the special ids there.
+    The ids are open_clip's except for texts that spell out `<|startoftext|>` or `<|endoftext|>`, which become
+    the special ids here, or `<start_of_text>` or `<end_of_text>`, which become the special ids there.
 
     Args:
         context_length: default length of a row.

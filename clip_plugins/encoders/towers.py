@@ -90,7 +90,7 @@ class TowerEncoder(Encoder):
         self.architecture = json.loads(json.dumps(architecture, default=list))
         self.precision = precision
         self.embed_dim = int(architecture["embed_dim"])
-        self.context_length = int(clip.context_length)
+        self.context_length = int(architecture["text_cfg"].get("context_length", clip.context_length))
         self.positions = PositionResizer(**(position_resize or {}))
         self.settle()
 
@@ -133,18 +133,24 @@ class TowerEncoder(Encoder):
             )
         tokens, replaced = cut_text(self.clip, tokens)
         with self.autocast():
-            embeddings = call_with(self.clip, replaced, "encode_text", tokens)
+            embeddings = call_with(self.clip, replaced, "encode_text", tokens, normalize=False)
         return _finish(embeddings, normalize)
 
     def tokenize(self, texts: Sequence[str], truncate: bool = False) -> Tensor:
         """Texts -> (B, context_length) ids; see `text.tokenize`."""
-        return tokenize(self.tokenizer, texts, self.context_length, truncate)
+        tokens = tokenize(self.tokenizer, texts, self.context_length, truncate)
+        vocabulary = self.architecture["text_cfg"].get("vocab_size")
+        if vocabulary and tokens.numel() and tokens.max() >= vocabulary:
+            raise ConfigError(
+                f"the tokenizer gives id {int(tokens.max())}, the model has {vocabulary} tokens; give token ids."
+            )
+        return tokens
 
     def dense(self, pixels: Tensor, rule: str = "maskclip") -> Tensor:
         """Dense embeddings in the joint space, not normalised.
 
         Args:
-            pixels: (B, 3, H, W) normalised, any size; a ViT pads zeros at the bottom and right to whole patches.
+            pixels: (B, 3, H, W) normalised, any size; a ViT pads zeros (bottom, right) to whole patches.
             rule: one of dense.VIT_RULES or dense.RESNET_RULES.
 
         Returns:
@@ -227,7 +233,7 @@ class TowerEncoder(Encoder):
         visual = self.clip.visual
         if not isinstance(visual, VisionTransformer):
             raise ConfigError(
-                f"a {type(visual).__name__} image tower has no dense features; choose a ViT or a ModifiedResNet."
+                f"a {type(visual).__name__} image tower has no dense features; use a ViT or ModifiedResNet."
             )
         pixels, replaced = self._sized(pixels)
         grid = tuple(side // patch for side, patch in zip(pixels.shape[-2:], visual.patch_size))

@@ -88,7 +88,7 @@ def load_strictly(module: torch.nn.Module, state: dict[str, Tensor], source: str
     if missing or unknown or shapes:
         told = "; ".join(
             f"{len(keys)} {what}: {', '.join(keys[:3])}{' ...' if len(keys) > 3 else ''}"
-            for what, keys in (("missing", missing), ("unknown", unknown), ("of another shape", shapes)) if keys
+            for what, keys in (("missing", missing), ("unknown", unknown), ("misshapen", shapes)) if keys
         )
         raise CheckpointError(f"{source} doesn't fit the model ({told}); name the model it was made for.")
     module.load_state_dict(state)

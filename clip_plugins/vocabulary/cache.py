@@ -31,8 +31,8 @@ def cache_folder(folder: str | Path | None = None) -> Path:
 class EmbeddingCache:
     """key (32 bytes) -> embedding of one encoder.
 
-    The file holds `keys` N×32 uint8, `embeddings` N×D float32 and their digest; it is replaced as a whole, so a
-    reader never sees half of it. A damaged file is made anew with a warning.
+    The file holds `keys` N×32 uint8, `embeddings` N×D float32 and their digest; it is replaced as a whole, so
+    a reader never sees half of it. A damaged file is made anew with a warning.
 
     Args:
         path: the file.
@@ -54,7 +54,8 @@ class EmbeddingCache:
             width: D.
             folder: see `cache_folder`.
         """
-        path = cache_folder(folder) / "text" / f"{hashlib.sha256(about.encode()).hexdigest()[:32]}.safetensors"
+        name = hashlib.sha256(about.encode()).hexdigest()[:32]
+        path = cache_folder(folder) / "text" / f"{name}.safetensors"
         with _lock:
             key = (str(path), about)
             if key not in _opened:
@@ -109,7 +110,7 @@ class EmbeddingCache:
         return {bytes(key): row for key, row in zip(keys.numpy(), embeddings)}
 
     def _damaged(self, why: str) -> dict[bytes, Tensor]:
-        warnings.warn(f"the text embedding cache {self.path} is damaged ({why}); it is made anew.", stacklevel=4)
+        warnings.warn(f"the text embeddings {self.path} are damaged ({why}) and made anew.", stacklevel=4)
         return {}
 
 

@@ -43,7 +43,7 @@ class TextEmbeddings:
     def __post_init__(self) -> None:
         if self.embeddings.ndim != 2 or len(self.embeddings) != len(self.names):
             raise ShapeError(
-                f"{len(self.names)} names need that many rows, not embeddings of {tuple(self.embeddings.shape)}."
+                f"{len(self.names)} names need as many rows, not embeddings {tuple(self.embeddings.shape)}."
             )
 
     def __len__(self) -> int:
@@ -58,7 +58,7 @@ class TextEmbeddings:
 def mean_direction(features: Tensor, dim: int = -2) -> Tensor:
     """norm(mean(norm(features))): each row to unit length, mean over `dim`, unit length again.
 
-    The order matters: the mean of features that weren't normalised is another classifier (CLIP, section 3.1.4).
+    The order matters: the mean of features that weren't normalised is another classifier (CLIP, 3.1.4).
 
     Args:
         features: (..., T, D) text features as the tower gives them.
@@ -76,8 +76,8 @@ def average_prompts(features: Tensor, counts: Sequence[int], synonyms: str = "fl
     Args:
         features: (sum of W, T, D) text features of all words, class after class.
         counts: W of each class.
-        synonyms: `flat_mean` averages over words × templates; `mean_of_class_embeddings` averages the words' own
-            unit means, so that each word weighs the same.
+        synonyms: `flat_mean` averages over words × templates; `mean_of_class_embeddings` averages the words'
+            own unit means, so that each word weighs the same.
 
     Returns:
         (N, D) unit rows.

@@ -38,8 +38,8 @@ def dataset_classes(dataset: Any) -> tuple[str, ...]:
     metainfo = getattr(dataset, "metainfo", None) or {}
     classes = metainfo.get("classes")
     if not classes:
-        raise VocabularyError(f"{type(dataset).__name__} has no metainfo['classes']; set metainfo=dict(classes=...) "
-                              "in the dataset's config.")
+        raise VocabularyError(f"{type(dataset).__name__} has no metainfo['classes']; set "
+                              "metainfo=dict(classes=...) in the dataset's config.")
     return (classes,) if isinstance(classes, str) else tuple(classes)
 
 

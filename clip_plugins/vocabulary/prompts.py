@@ -42,7 +42,8 @@ VILD_TEMPLATES = (
       for article in (ARTICLE, "the")),
     "a black and white photo of the {}.",
     "a black and white photo of {article} {}.",
-    *(f"{article} {word} {{}}." for word in ("plastic", "toy", "plushie", "cartoon") for article in ("a", "the")),
+    *(f"{article} {word} {{}}." for word in ("plastic", "toy", "plushie", "cartoon")
+      for article in ("a", "the")),
     "an embroidered {}.",
     "the embroidered {}.",
     "a painting of the {}.",
@@ -69,15 +70,17 @@ class PromptSet:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "templates", tuple(self.templates))
-        wrong = [template for template in self.templates if not isinstance(template, str) or NAME not in template]
+        wrong = [text for text in self.templates if not isinstance(text, str) or NAME not in text]
         if wrong or not self.templates:
-            raise ConfigError(f"prompt templates need {{}} where the name goes: {wrong or 'none was given'}; add it.")
+            raise ConfigError(f"templates need {{}} where the name goes: {wrong or 'none given'}; add it.")
 
     def fill(self, name: str) -> list[str]:
         """The prompts of one name, in the order of the templates."""
-        # the article looks at the raw name: "Apple" -> "a", "hour" -> "a", "unicycle" -> "an", as in ViLD's code
+        # ViLD's code looks at the raw name's first letter: "Apple" -> "a", "hour" -> "a", "unicycle" -> "an"
         article = "an" if name[:1] in set("aeiou") else "a"
-        cleaned = name.replace("_", " ").replace("/", " or ").lower().rstrip(".") if self.cleans_name else name
+        cleaned = name
+        if self.cleans_name:
+            cleaned = name.replace("_", " ").replace("/", " or ").lower().rstrip(".")
         # replace, not format: a name may hold braces
         texts = [template.replace(ARTICLE, article).replace(NAME, cleaned) for template in self.templates]
         if self.adds_this_is:
@@ -111,7 +114,7 @@ def find_prompt_set(prompts: str | Sequence[str] | PromptSet) -> PromptSet:
     if NAME in prompts:
         return PromptSet((prompts,))
     if prompts not in prompt_sets():
-        raise ConfigError(f"no prompt set is called {prompts!r}; choose one of {tuple(prompt_sets())}, or give "
+        raise ConfigError(f"there is no prompt set {prompts!r}; choose one of {tuple(prompt_sets())} or give "
                           "templates with {}.")
     return prompt_sets()[prompts]
 
@@ -121,7 +124,7 @@ def prompts(name: str, prompt_set: str | Sequence[str] | PromptSet = "single") -
 
     Args:
         name: class name as written.
-        prompt_set: `bare`, `single`, `imagenet7`, `imagenet80`, `vild1`, `vild63`, own templates, or a PromptSet.
+        prompt_set: `bare`, `single`, `imagenet7`, `imagenet80`, `vild1`, `vild63`, templates, a PromptSet.
 
     Returns:
         One text a template.

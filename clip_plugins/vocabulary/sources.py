@@ -44,7 +44,7 @@ def read_file(path: Path) -> Any:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
         reason = error.strerror or str(error)
-        raise VocabularyError(f"the vocabulary file {path} can't be read ({reason}); check the path.") from error
+        raise VocabularyError(f"the vocabulary {path} can't be read ({reason}); check the path.") from error
     except UnicodeDecodeError as error:
         raise VocabularyError(f"the vocabulary file {path} isn't UTF-8; save it as UTF-8.") from error
     if path.suffix.lower() == ".txt":
@@ -69,4 +69,4 @@ def read_mapping(content: Any, where: str) -> Mapping[str, Any]:
         raise VocabularyError(f"{where} has none of names, classes and categories; add one of them.")
     if isinstance(content, Sequence) and not isinstance(content, (str, bytes)):
         return {"names": list(content)}
-    raise VocabularyError(f"{where} is no vocabulary; give a list of names, a comma-separated text or a file.")
+    raise VocabularyError(f"{where} is no vocabulary; give a list of names, a text with commas or a file.")

@@ -29,8 +29,8 @@ class Vocabulary:
         exemplars: example images a name (paths), as `synonyms`.
 
     Raises:
-        VocabularyError: names or synonyms that are doubled, empty, no strings or without tokens, all listed; or
-            lists of another length.
+        VocabularyError: names or synonyms that are doubled, empty, no strings or without tokens, all listed;
+            or lists of another length.
     """
 
     names: tuple[str, ...]
@@ -73,8 +73,8 @@ class Vocabulary:
         """Read a vocabulary from whatever a user has.
 
         Args:
-            source: a Vocabulary, a list of names, a comma-separated text, the path of a txt (a name a line), JSON
-                or YAML file (a list, a mapping with `names`, or COCO annotations), or a dataset's metainfo.
+            source: a Vocabulary, a list of names, a comma-separated text, the path of a txt (a name a line),
+                JSON or YAML file (a list, a mapping with `names`, COCO annotations), or a dataset's metainfo.
             prompts: overrides the source's prompt set.
             merge_duplicates: keep the first of equal names instead of refusing them.
 
@@ -90,7 +90,8 @@ class Vocabulary:
         known = {f.name for f in fields(cls)}
         unknown = sorted(values.keys() - known)
         if unknown:
-            raise VocabularyError(f"a vocabulary has no {', '.join(unknown)}; it knows {', '.join(sorted(known))}.")
+            told = ", ".join(sorted(known))
+            raise VocabularyError(f"a vocabulary has no {', '.join(unknown)}; it knows {told}.")
         if merge_duplicates:
             values["names"] = list(dict.fromkeys(values["names"]))
         if prompts is not None:
@@ -106,10 +107,11 @@ def check_names(names: Sequence[Any]) -> None:
     places: dict[str, list[int]] = {}
     for index, name in enumerate(names):
         places.setdefault(" ".join(name.split()), []).append(index)
-    doubled = [f"{name!r} at {' and '.join(map(str, where))}" for name, where in places.items() if len(where) > 1]
+    doubled = [f"{name!r} at {' and '.join(map(str, where))}"
+               for name, where in places.items() if len(where) > 1]
     if doubled:
         raise VocabularyError(
-            f"{len(doubled)} duplicate name(s): {_listed(doubled)}; rename them or pass merge_duplicates=True."
+            f"{len(doubled)} duplicate name(s): {_listed(doubled)}; rename them or set merge_duplicates=True."
         )
 
 

@@ -19,7 +19,7 @@ from clip_plugins.encoders.towers import call_with
 from clip_plugins.vocabulary import mean_direction
 from tests.parity.harness import Case, Outputs, Row
 
-# MaskCLIP and open_clip leave a position embedding alone when only the form of the grid differs, not the count
+# MaskCLIP and open_clip leave a position embedding alone where the grid's form differs, but not its count
 MASKCLIP = {"antialias": False, "keep_if_same_count": True}
 LOAD_TIME = {"antialias": True, "keep_if_same_count": True}
 
@@ -111,7 +111,8 @@ def _forward(case: Case, tag: str) -> Outputs:
 def _vit_blocks(encoder: OpenCLIP, images: Tensor) -> Outputs:
     visual = encoder.clip.visual
     blocks = range(len(visual.transformer.resblocks))
-    output = visual.forward_intermediates(images, indices=list(blocks), output_fmt="NLC", output_extra_tokens=True)
+    output = visual.forward_intermediates(
+        images, indices=list(blocks), output_fmt="NLC", output_extra_tokens=True)
     tokens = zip(output["image_intermediates_prefix"], output["image_intermediates"])
     whole = {f"block{i}": torch.cat(parts, dim=1) for i, parts in enumerate(tokens)}
     return {**whole, "patch_embed": visual.conv1(images), "ln_pre": call_with(visual, {}, "_embeds", images),
@@ -153,8 +154,9 @@ def _dense_vit(case: Case, size: str) -> Outputs:
         "cosine": _cosine(maskclip, texts),
     }
     for name, encoder in (("pos_maskclip", ours), ("pos_load_time", loaded)):
-        grid_pixels = (side * case.config["vit"]["vision_patch_size"] for side in case.config["vit"]["grids"][size])
-        replaced = encoder.positions(encoder.clip.visual, *grid_pixels)
+        config = case.config["vit"]
+        padded = (side * config["vision_patch_size"] for side in config["grids"][size])
+        replaced = encoder.positions(encoder.clip.visual, *padded)
         outputs[name] = replaced.get("positional_embedding", encoder.clip.visual.positional_embedding)
     return outputs
 
@@ -171,7 +173,8 @@ def _cosine(maps: Tensor, texts: Tensor) -> Tensor:
 def _refined_vit(case: Case) -> Outputs:
     config = case.config["vit"]
     size = config["refined_tag"]
-    encoder = image_tower(case.under("w.vit."), architecture(config), quick_gelu=True, position_resize=MASKCLIP)
+    encoder = image_tower(
+        case.under("w.vit."), architecture(config), quick_gelu=True, position_resize=MASKCLIP)
     images = case[f"in.vit.{size}.images"]
     cosine, keys = _cosine(encoder.dense(images), case["in.vit.text_embeddings"]), encoder.keys(images)
     logits = F.interpolate(cosine, config["seg_size"], mode="bilinear", align_corners=False)
@@ -197,7 +200,8 @@ def _dense_resnet(case: Case) -> Outputs:
     for suffix, encoder in (("", plain), ("_antialias", smooth)):
         visual = encoder.clip.visual
         replaced = encoder.positions(visual, *images.shape[-2:])
-        outputs[f"pos{suffix}"] = replaced.get("attnpool.positional_embedding", visual.attnpool.positional_embedding)
+        own = visual.attnpool.positional_embedding
+        outputs[f"pos{suffix}"] = replaced.get("attnpool.positional_embedding", own)
         outputs[f"global{suffix}"] = encoder.encode_image(images)
         outputs[f"attnpool_all_tokens{suffix}"] = resnet_dense(
             visual.attnpool, outputs["layer4"], "attention_pool", outputs[f"pos{suffix}"])
@@ -215,7 +219,7 @@ def accept_dense(case: Case, outputs: Outputs) -> list[Row]:
 
 
 def tokens(case: Case) -> Outputs:
-    """Token ids through `tokenize`, by open_clip's tokenizer and by OpenAI's spelling of the special tokens."""
+    """Token ids through `tokenize`, by open_clip's tokenizer and with OpenAI's spelling of special tokens."""
     texts = case.config["texts"]
     outputs: Outputs = {}
     for code, tokenizer in (("open_clip", SimpleTokenizer()), ("openai", OpenAITokenizer())):
