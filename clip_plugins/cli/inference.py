@@ -114,8 +114,8 @@ def detect_images(source: str | Path, detector: OpenVocabularyDetector, out: str
         out: folder for `<picture>.png` and `detections.json`.
         score_threshold: weaker detections are left out, in [0, 1].
     Returns:
-        one dict a picture: `image` (path below `source`), `picture` (name of the drawing), `detections`: dicts
-        of `name`, `score` and `box` (x1, y1, x2, y2 in pixels).
+        one dict a picture: `image` (path below `source`), `picture` (name of the drawing), `detections`:
+        dicts of `name`, `score` and `box` (x1, y1, x2, y2 in pixels).
     Raises:
         DataError: some pictures couldn't be read; all others are finished by then.
     """

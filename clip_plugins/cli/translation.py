@@ -15,8 +15,8 @@ from clip_plugins.cli.spelling import did_you_mean, nearest
 from clip_plugins.errors import CheckpointError, ClipPluginsError, ConfigError, DataError
 
 UNREGISTERED = re.compile(r"^['\"]?(?P<name>\S+) is not in the (?P<scope>[\w.]+)::(?P<kind>[\w ]+) registry")
-UNEXPECTED = re.compile(r"(?P<cls>\w+)(?:\.__init__)?\(\) got an unexpected keyword argument '(?P<key>\w+)'")
-MISSING = re.compile(r"(?P<cls>\w+)(?:\.__init__)?\(\) missing \d+ required .*arguments?: (?P<keys>.+)")
+UNEXPECTED = re.compile(r"__init__\(\) got an unexpected keyword argument '(?P<key>\w+)'")
+MISSING = re.compile(r"__init__\(\) missing \d+ required .*arguments?: (?P<keys>.+)")
 WORKER = re.compile(r"^Caught (?P<cls>\w+) in .*process \d+|^Caught (?P<other>\w+) in pin memory")
 UNSAFE = re.compile(r"WeightsUnpickler error: ([^\n]*?)(?: was not an allowed|\n|$)")
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
@@ -71,38 +71,30 @@ def _registered_under(registry: Registry) -> Iterator[tuple[str, str]]:
 
 
 def _arguments(error: BaseException) -> ConfigError | None:
-    if not isinstance(error, TypeError) or not _was_building(error):
+    """A constructor that got a key of the config that it doesn't know, or didn't get one that it needs."""
+    built = _built(error) if isinstance(error, TypeError) else None
+    if built is None:
         return None
-    text = str(error)
-    if unexpected := UNEXPECTED.search(text):
-        name, key = unexpected["cls"], unexpected["key"]
-        offered = nearest(key, sorted(_parameters(name)))
-        return ConfigError(f"{name} takes no '{key}'{did_you_mean(offered)}")
-    if missing := MISSING.search(text):
-        return ConfigError(f"the config of {missing['cls']} lacks {missing['keys']}; add it")
+    name, parameters, given = built
+    unexpected, missing = UNEXPECTED.search(str(error)), MISSING.search(str(error))
+    if unexpected and unexpected["key"] in given:
+        key = unexpected["key"]
+        return ConfigError(f"{name} takes no '{key}'{did_you_mean(nearest(key, sorted(parameters)))}")
+    if missing:
+        return ConfigError(f"the config of {name} lacks {missing['keys']}; add it")
     return None
 
 
-def _was_building(error: BaseException) -> bool:
-    """Whether the call that failed came from a config: a builder of mmengine is on the stack."""
-    frames = traceback.extract_tb(error.__traceback__)
-    return any(frame.name.startswith("build_") and "registry" in frame.filename for frame in frames)
-
-
-def _parameters(class_name: str) -> set[str]:
-    """The constructor's parameters of a registered class and its parents."""
-    classes = [cls for root in vars(roots).values() if isinstance(root, Registry) and root.parent is None
-               for cls in _classes_under(root) if cls.__name__ == class_name]
-    parameters = {name for cls in classes for parent in cls.__mro__ if parent is not object
+def _built(error: BaseException) -> tuple[str, set[str], set[str]] | None:
+    """Name of the class that mmengine was building last, its parameters, and those that the config gave."""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)
+              if frame.f_code.co_name == "build_from_cfg"]
+    cls = frames[-1].f_locals.get("obj_cls") if frames else None
+    if not inspect.isclass(cls):
+        return None
+    parameters = {name for parent in cls.__mro__ if parent is not object
                   for name in inspect.signature(parent.__init__).parameters}
-    return parameters - {"self", "args", "kwargs"}
-
-
-def _classes_under(registry: Registry) -> Iterator[type]:
-    yield from (entry for entry in registry.module_dict.values() if inspect.isclass(entry))
-    for children in registry.children.values():
-        for child in children if isinstance(children, list) else [children]:
-            yield from _classes_under(child)
+    return cls.__name__, parameters - {"self", "args", "kwargs"}, set(frames[-1].f_locals.get("args", ()))
 
 
 def _checkpoint(error: BaseException) -> CheckpointError | None:
