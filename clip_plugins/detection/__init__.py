@@ -1,1 +1,7 @@
 """Open-vocabulary detectors as mmdet heads."""
+from clip_plugins.detection import vild
+from clip_plugins.detection.autocast import AutocastOptimWrapper
+from clip_plugins.detection.class_agnostic import ForgetNames
+from clip_plugins.detection.transforms import KeepProposals, PackOpenVocabularyInputs
+
+__all__ = ["AutocastOptimWrapper", "ForgetNames", "KeepProposals", "PackOpenVocabularyInputs", "vild"]

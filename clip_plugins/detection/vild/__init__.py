@@ -1,5 +1,5 @@
 """ViLD: open-vocabulary detection by distilling CLIP (arXiv 2104.13921)."""
-from clip_plugins.detection.vild.boxes import LegacyBoxCoder, ViLDRoIExtractor
+from clip_plugins.detection.vild.boxes import Float32RoIExtractor, LegacyBoxCoder, ViLDRoIExtractor
 from clip_plugins.detection.vild.clip_proposals import CLIPRoIHead
 from clip_plugins.detection.vild.heads import ViLDBBoxHead, ViLDImageHead, ViLDMaskHead
 from clip_plugins.detection.vild.model import ViLDRoIHead
@@ -8,6 +8,7 @@ from clip_plugins.detection.vild.norm import BiasedBatchNorm
 __all__ = [
     "BiasedBatchNorm",
     "CLIPRoIHead",
+    "Float32RoIExtractor",
     "LegacyBoxCoder",
     "ViLDBBoxHead",
     "ViLDImageHead",

@@ -118,10 +118,21 @@ class ExtrapolatingRoIAlign(BinCentreRoIAlign):
 
 
 @MODELS.register_module()
-class ViLDRoIExtractor(SingleRoIExtractor):
-    """Region maps from the pyramid as the official code samples them; in float32 under any autocast.
+class Float32RoIExtractor(SingleRoIExtractor):
+    """mmdet's extractor in float32 under any autocast.
 
-    mmdet's extractor casts the corners to the type of the maps; in bfloat16 a corner is a pixel off.
+    mmdet's own casts the corners to the type of the maps; in bfloat16 a corner is up to a pixel off.
+    """
+
+    def forward(self, feats: Sequence[Tensor], rois: Tensor, roi_scale_factor: float | None = None) -> Tensor:
+        """Pyramid maps (B, C, H, W) and (R, 5) rois -> (R, C, S, S)."""
+        return super().forward([feat.float() for feat in feats], rois.float(), roi_scale_factor)
+
+
+@MODELS.register_module()
+class ViLDRoIExtractor(Float32RoIExtractor):
+    """Region maps from the pyramid as the official code samples them.
+
     Args:
         extrapolate: follow the official code outside of the image too (clipped boxes never need it).
         kwargs: of mmdet's `SingleRoIExtractor`; `roi_layer` needs `output_size` alone.
@@ -141,7 +152,3 @@ class ViLDRoIExtractor(SingleRoIExtractor):
         """Level index (R,) of (R, 5) rois; inverted and empty ones go to the finest level."""
         size = (rois[:, 3:] - rois[:, 1:3]).prod(dim=1).clamp(min=0).sqrt()
         return (size / self.finest_scale).log2().floor().clamp(0, num_levels - 1).long()
-
-    def forward(self, feats: Sequence[Tensor], rois: Tensor, roi_scale_factor: float | None = None) -> Tensor:
-        """Pyramid maps (B, C, H, W) and (R, 5) rois -> (R, C, S, S)."""
-        return super().forward([feat.float() for feat in feats], rois.float(), roi_scale_factor)

@@ -1,0 +1,24 @@
+# The shared base: where is an object, whatever its name? Trained on the boxes of base names; its first stage
+# makes the proposal cache, and every other config here starts from its weights.
+_base_ = [
+    "../_base_/models/faster-rcnn_r18-slim_fpn.py",
+    "../_base_/datasets/ov_shapes_detection.py",
+    "../_base_/schedules/demo_300i.py",
+    "../_base_/default_runtime.py",
+]
+default_scope = "mmdet"
+custom_imports = dict(imports=["clip_plugins"], allow_failed_imports=False)
+model = dict(test_cfg=dict(rcnn=dict(nms=dict(iou_threshold=0.7))))
+train_pipeline = [
+    dict(type="clip_plugins.LoadImage"),
+    dict(type="LoadAnnotations", with_bbox=True),
+    dict(type="clip_plugins.ForgetNames"),
+    dict(type="Resize", scale=(160, 160), keep_ratio=True),
+    dict(type="RandomFlip", prob=0.5),
+    dict(type="PackDetInputs"),
+]
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+val_evaluator = dict(_delete_=True, type="clip_plugins.ProposalRecall",
+                     ann_file="data/ov_shapes/annotations/instances_val.json")
+test_evaluator = dict(_delete_=True, type="clip_plugins.ProposalRecall",
+                      ann_file="data/ov_shapes/annotations/instances_test.json")
