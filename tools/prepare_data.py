@@ -3,9 +3,9 @@ r"""Prepares datasets.
 Examples:
     python tools/prepare_data.py ov_shapes --root data/ov_shapes
     python tools/prepare_data.py ov_shapes --root data/small --train 200 --captions 500 --val 50 --test 50
-    python tools/prepare_data.py split instances_train2017.json --base base.txt --novel novel.txt --out data/ov_coco
+    python tools/prepare_data.py split instances_train2017.json --base base.txt --novel novel.txt --out data
     python tools/prepare_data.py split instances_val2017.json --base names.json:ov_coco.base \
-        --novel names.json:ov_coco.novel --out data/ov_coco
+        --novel names.json:ov_coco.novel --out data/ov
 """
 
 import argparse

@@ -98,7 +98,7 @@ def _draw_all(
     work = partial(_draw_chunk, root, seed)
     if workers <= 0 or len(chunks) < FEWEST_CHUNKS:
         return _collected(map(work, chunks), chunks, sizes, progress)
-    # the platform's own way to start processes, as data loaders do: spawned ones import the whole package anew
+    # the platform's own way to start processes, as data loaders do: spawned ones would import everything anew
     with ProcessPoolExecutor(workers) as pool:
         return _collected(pool.map(work, chunks), chunks, sizes, progress)
 
