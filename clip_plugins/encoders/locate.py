@@ -87,12 +87,12 @@ def locate(
         return from_tag(name, text, known, cache_dir)
     path = Path(text).expanduser()
     if path.is_file():
-        return Source(path, text)
+        return Source(path, text, preprocess=usual_preprocess(name))
     tags = open_clip.list_pretrained_tags_by_model(name)
     told = f"; its tags are {', '.join(tags)}" if tags else ""
     raise CheckpointError(
-        f"pretrained={text!r} is neither a file nor a tag of {name or 'a known model'}{told}; provide the file "
-        "or name another one."
+        f"pretrained={text!r} is neither a file nor a tag of {name or 'a known model'}{told}; provide "
+        "the file or name another one."
     )
 
 
@@ -156,6 +156,8 @@ def hub_file(name: str, files: Sequence[str], label: str, cache_dir: str | None)
             return Path(found)
     place = cache_dir or hub.HF_HUB_CACHE
     cure = f"provide {files[0]} of {name} and pass its path as pretrained"
+    if label.startswith(HUB):
+        cure = f"provide a folder with the files of {name} and pass it as pretrained='{LOCAL_DIR}FOLDER'"
     if hub.HF_HUB_OFFLINE or not answers(hub.ENDPOINT):
         raise CheckpointError(f"{label} isn't in the cache {place} and the hub can't be reached; {cure}.")
     for file in files:
@@ -192,6 +194,14 @@ def answers(address: str) -> bool:
         return True
     except (OSError, ValueError):
         return False
+
+
+def usual_preprocess(model: str) -> dict[str, Any]:
+    """The preprocessing that all of a model's tags share, {} (CLIP's own) where they differ or there are none."""
+    keys = ("mean", "std", "interpolation", "resize_mode")
+    tags = open_clip.list_pretrained_tags_by_model(model)
+    found = [{key: get_pretrained_cfg(model, tag).get(key) for key in keys} for tag in tags]
+    return found[0] if found and all(values == found[0] for values in found) else {}
 
 
 def find_architecture(name: str) -> dict[str, Any]:

@@ -84,6 +84,8 @@ class OpenCLIP(TowerEncoder):
         clip = build_clip(architecture)
         if source.weights is not None:
             load_weights(clip, source, state, resize=image_size is not None)
+        if image_size is not None and hasattr(clip.visual, "set_input_size"):
+            clip.visual.set_input_size(image_size)  # timm towers
         preprocess = Preprocess.from_open_clip({**source.preprocess, "size": clip.visual.image_size})
         tokenizer = build_tokenizer(architecture, model, source, cache_dir)
         super().__init__(
@@ -263,7 +265,7 @@ def build_tokenizer(
     try:
         return open_clip.get_tokenizer(name, cache_dir=cache_dir)
     except ImportError as error:
-        raise CheckpointError(f"the tokenizer of {name} needs a package; pip install transformers.") from error
+        raise CheckpointError(f"the tokenizer of {name} needs more; pip install transformers.") from error
     except (OSError, ValueError) as error:
         told = str(error).split("\n")[0]
         raise CheckpointError(

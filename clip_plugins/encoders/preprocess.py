@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from open_clip.transform import image_transform
+from open_clip.transform import center_crop_or_pad, image_transform
 from PIL import Image
 from torch import Tensor
+from torchvision.transforms import Compose, InterpolationMode
 from torchvision.transforms import functional as pixel_ops
-from torchvision.transforms.transforms import Compose
 
 from clip_plugins.errors import ConfigError, ShapeError
 
@@ -108,9 +108,14 @@ class Preprocess:
         """
         if pixels.dtype == torch.uint8:
             pixels = pixels.float() / 255
-        for step in self._transform.transforms[:-3]:  # the last three: PIL mode, to tensor, normalise
-            pixels = step(pixels)
-        return self.normalize(pixels.clamp(0, 1))  # bicubic overshoots; PIL clips to 0..255 as well
+        side: int | list[int] = self.size  # an int is torchvision's word for the short side
+        if self.resize_mode == "squash":
+            side = [self.size, self.size]
+        elif self.resize_mode == "longest":  # open_clip's own step takes PIL pictures only
+            side = [round(length * self.size / max(pixels.shape[-2:])) for length in pixels.shape[-2:]]
+        pixels = pixel_ops.resize(pixels, side, InterpolationMode(self.interpolation), antialias=True)
+        pixels = pixels.clamp(0, 1)  # bicubic overshoots; PIL clips to 0..255 as well
+        return self.normalize(center_crop_or_pad(pixels, self.size, fill=self.fill / 255))
 
     def normalize(self, pixels: Tensor) -> Tensor:
         """(pixels - mean) / std for RGB pixels (..., 3, H, W) in 0..1."""
