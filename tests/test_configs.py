@@ -1,0 +1,103 @@
+"""Every config builds and runs one training and one test iteration, shrunken, on a tiny generated set."""
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mmengine.config import Config
+from mmengine.dist import is_distributed
+from mmengine.logging import MessageHub, MMLogger
+from mmengine.registry import DefaultScope
+from mmengine.visualization import Visualizer
+
+from clip_plugins.cli.config import load_config
+from clip_plugins.cli.runner import build_runner
+from clip_plugins.datasets.ov_shapes import build_ov_shapes
+
+ROOT = Path(__file__).resolve().parents[1]
+CONFIGS = sorted(path for path in (ROOT / "configs").rglob("*.py") if "_base_" not in path.parts)
+OV_SHAPES = "data/ov_shapes/"
+SIZES = {"train": 6, "captions": 12, "val": 2, "test": 2, "drawings": 4}
+STOCK_LOOPS = ("EpochBasedTrainLoop", "IterBasedTrainLoop")
+DATALOADERS = ("train_dataloader", "val_dataloader", "test_dataloader")
+
+
+@pytest.fixture(scope="session")
+def tiny_ov_shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """ov_shapes with a handful of pictures, made once."""
+    root = tmp_path_factory.mktemp("ov_shapes")
+    build_ov_shapes(root, SIZES, workers=0, progress=False)
+    return root
+
+
+def changed(value: Any, change: Callable[[str], str]) -> Any:
+    """The same nest of dicts and lists with every text changed."""
+    if isinstance(value, dict):
+        return {key: changed(inner, change) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(changed(inner, change) for inner in value)
+    return change(value) if isinstance(value, str) else value
+
+
+def shrunken(config: Config, ov_shapes: Path, work_dir: Path) -> Config:
+    """One iteration on two pictures, read from the tiny set, in this process."""
+    content = changed(config.to_dict(), lambda text: text.replace(OV_SHAPES, f"{ov_shapes}/"))
+    small = Config(content, filename=config.filename)
+    small.work_dir = str(work_dir)
+    small.load_from, small.resume, small.launcher = None, False, "none"
+    for name in DATALOADERS:
+        if small.get(name):
+            small[name].update(batch_size=2, num_workers=0, persistent_workers=False)
+            for key in ("prefetch_factor", "pin_memory"):
+                small[name].pop(key, None)
+    if (small.get("train_cfg") or {"type": None}).get("type", STOCK_LOOPS[0]) in STOCK_LOOPS:
+        small.train_cfg = {"type": "IterBasedTrainLoop", "max_iters": 1, "val_interval": 10**6}
+    return small
+
+
+def absent_data(config: Config) -> str | None:
+    """The first dataset folder of a config that doesn't exist here."""
+    for name in DATALOADERS:
+        dataset = (config.get(name) or {}).get("dataset") or {}
+        while "dataset" in dataset:
+            dataset = dataset["dataset"]
+        root = dataset.get("data_root")
+        if root and root != OV_SHAPES and not Path(root).is_dir():
+            return root
+    return None
+
+
+@pytest.fixture
+def in_own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Relative paths of configs mean the repository; global objects of earlier runs are gone."""
+    monkeypatch.chdir(ROOT)
+    for kind in (DefaultScope, MessageHub, MMLogger, Visualizer):
+        kind._instance_dict.clear()
+    return tmp_path
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: str(path.relative_to(ROOT / "configs")))
+def test_config_trains_and_tests_one_iteration(path: Path, tiny_ov_shapes: Path, in_own_folder: Path):
+    config = load_config(path)
+    missing = absent_data(config)
+    if missing:
+        pytest.skip(f"the dataset {missing} is absent")
+    assert not is_distributed()
+    runner = build_runner(shrunken(config, tiny_ov_shapes, in_own_folder))
+    if config.get("train_cfg"):
+        runner.train()
+        assert runner.iter == 1
+    if config.get("test_cfg") is not None:
+        assert isinstance(runner.test(), dict)
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: str(path.relative_to(ROOT / "configs")))
+def test_config_is_seeded_and_keeps_two_checkpoints(path: Path):
+    config = load_config(path)
+    assert config.randomness.seed is not None
+    kept = config.get("default_hooks", {}).get("checkpoint", {}).get("max_keep_ckpts", 2)
+    assert kept != 1, "mmengine deletes the old file before the new one is whole"
+
+
+def test_there_are_configs():
+    assert CONFIGS
