@@ -1,5 +1,7 @@
 """Gathered image-text losses and the CLIP training model."""
+
 from clip_plugins.contrastive.distillation import cosine_distillation, relational_distillation
+from clip_plugins.contrastive.hooks import ExportEncoderHook
 from clip_plugins.contrastive.losses import (
     ContrastiveLoss,
     ModalityContrastiveLoss,
@@ -7,11 +9,20 @@ from clip_plugins.contrastive.losses import (
     positive_targets,
     symmetric_cross_entropy,
 )
+from clip_plugins.contrastive.metrics import ZeroShotAccuracy
+from clip_plugins.contrastive.model import CLIPPretraining, Teacher, copy_text_tower
+from clip_plugins.contrastive.preprocessing import ImageTextPreprocessor
 
 __all__ = [
+    "CLIPPretraining",
     "ContrastiveLoss",
+    "ExportEncoderHook",
+    "ImageTextPreprocessor",
     "ModalityContrastiveLoss",
+    "Teacher",
+    "ZeroShotAccuracy",
     "caption_keys",
+    "copy_text_tower",
     "cosine_distillation",
     "positive_targets",
     "relational_distillation",

@@ -1,4 +1,5 @@
 """What a student takes from a teacher's image embeddings: their directions, or their mutual order."""
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor

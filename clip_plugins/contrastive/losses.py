@@ -3,6 +3,7 @@
 B rows of this process, N = B x processes rows of all of them, D embedding. Gathering is open_clip's; what is
 added are targets that know of equal captions, a logit bias that counts once, and more than two modalities.
 """
+
 import hashlib
 from collections.abc import Mapping, Sequence
 from itertools import combinations

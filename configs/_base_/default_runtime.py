@@ -1,0 +1,18 @@
+"""What every run shares: hooks, logs, seed. Types of this package carry its scope, so mmdet configs keep theirs."""
+default_scope = "mmengine"
+custom_imports = dict(imports=["clip_plugins", "clip_plugins.encoders", "clip_plugins.vocabulary", "clip_plugins.contrastive", "clip_plugins.datasets.image_text"], allow_failed_imports=False)
+randomness = dict(seed=0)
+env_cfg = dict(cudnn_benchmark=False, mp_cfg=dict(mp_start_method="fork", opencv_num_threads=0))
+default_hooks = dict(
+    timer=dict(type="IterTimerHook"),
+    logger=dict(type="LoggerHook", interval=50),
+    param_scheduler=dict(type="ParamSchedulerHook"),
+    # never fewer than 2: mmengine deletes the old file before the new one is whole
+    checkpoint=dict(type="CheckpointHook", interval=1, max_keep_ckpts=2),
+    sampler_seed=dict(type="DistSamplerSeedHook"),
+)
+log_processor = dict(type="LogProcessor", window_size=50)
+visualizer = dict(type="Visualizer", vis_backends=[dict(type="LocalVisBackend")])
+log_level = "INFO"
+load_from = None
+resume = False
