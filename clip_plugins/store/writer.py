@@ -1,12 +1,10 @@
 """Writing a store: one LMDB transaction a call, one writer a store, a manifest that is always true."""
 import errno
 import os
-import platform
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 
-import filelock
 import google_crc32c
 import lmdb
 import numpy as np
@@ -14,11 +12,10 @@ import numpy as np
 from clip_plugins.errors import CacheError
 from clip_plugins.store import environments
 from clip_plugins.store.fields import Field, encode_entry, encode_key
+from clip_plugins.store.locking import LOCK, OWNER, WriterLock
 from clip_plugins.store.manifest import MANIFEST, Fingerprint, Manifest, check_fingerprint
 from clip_plugins.store.network import network_file_system
 
-_LOCK = "writer.lock"
-_OWNER = "writer.pid"
 _CHUNK = 4 << 20  # bytes
 
 
@@ -41,7 +38,7 @@ class StoreWriter:
         self, path: str | os.PathLike, fingerprint: Fingerprint, fields: Mapping[str, Field]
     ) -> None:
         self.path = Path(path).resolve()
-        self._lock: filelock.BaseFileLock | None = None
+        self._lock: WriterLock | None = None
         with environments.explained(self.path):
             self._refuse_foreign_folder()
             self.path.mkdir(parents=True, exist_ok=True)
@@ -119,7 +116,7 @@ class StoreWriter:
         if self.path.exists() and not self.path.is_dir():
             raise CacheError(f"{self.path} is a file; choose a folder for the cache.")
         if self.path.is_dir() and not (self.path / MANIFEST).exists():
-            ours = {_LOCK, _OWNER, f".{MANIFEST}.tmp"}
+            ours = {LOCK, OWNER, f".{MANIFEST}.tmp"}
             foreign = sorted(entry.name for entry in self.path.iterdir() if entry.name not in ours)
             if foreign:
                 raise CacheError(f"{self.path} holds {foreign[0]!r} and is no cache; choose another folder.")
@@ -128,14 +125,7 @@ class StoreWriter:
         kind = network_file_system(self.path)
         if kind:
             raise CacheError(f"{self.path} lies on {kind}, where LMDB must not write; use a local disk.")
-        lock = filelock.FileLock(self.path / _LOCK, is_singleton=False)
-        try:
-            lock.acquire(timeout=0)
-        except filelock.Timeout as error:
-            owner = _read_owner(self.path / _OWNER)
-            raise CacheError(f"{self.path} is being written by {owner}; wait for it or stop it.") from error
-        self._lock = lock
-        (self.path / _OWNER).write_text(f"process {os.getpid()} on {platform.node()}", encoding="utf-8")
+        self._lock = WriterLock(self.path)
 
     def _open(self, fingerprint: Fingerprint, fields: dict[str, Field]) -> Manifest:
         if not (self.path / MANIFEST).exists():
@@ -175,10 +165,3 @@ def checksum_file(path: Path, progress: Callable[[int], None] | None = None) -> 
             if progress is not None:
                 progress(len(piece))
     return size, f"{checksum:08x}"
-
-
-def _read_owner(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8") or "another process"
-    except OSError:
-        return "another process"

@@ -217,7 +217,7 @@ def test_packing_refuses_proposals_that_nobody_kept():
 def test_transforms_that_mix_images_are_refused(name, others):
     results = results_of()
     results["mix_results"] = [results_of(seed=seed) for seed in range(others)]
-    with pytest.raises(DataError, match="leave (them|it) out"):
+    with pytest.raises(DataError, match=r"leave (them|it) out"):
         KeepProposals([{"type": f"mmdet.{name}", "img_scale": (160, 120)}])(results)
 
 

@@ -1,6 +1,7 @@
 import json
 import os
 import pickle
+import signal
 import subprocess
 import sys
 import textwrap
@@ -142,6 +143,8 @@ def test_a_second_writer_is_refused_by_name(tmp_path):
     first = StoreWriter(tmp_path / "s", FINGERPRINT, FIELDS)
     with pytest.raises(CacheError, match=f"being written by process {os.getpid()} on"):
         StoreWriter(tmp_path / "s", FINGERPRINT, FIELDS)
+    refused = run("StoreWriter(sys.argv[1], FINGERPRINT, FIELDS)", tmp_path / "s")
+    assert f"being written by process {os.getpid()} on" in refused.stderr
     first.close()
     StoreWriter(tmp_path / "s", FINGERPRINT, FIELDS).close()
 
@@ -269,6 +272,23 @@ def test_a_killed_writer_leaves_every_finished_put_and_nothing_of_another(tmp_pa
     assert Store(tmp_path / "s").ids() == [0, 1] and Store(tmp_path / "s").verify() == []
     with StoreWriter(tmp_path / "s", FINGERPRINT, FIELDS) as writer:
         assert writer.missing([0, 1, 2]) == [2]
+
+
+def test_a_child_that_outlives_a_killed_writer_does_not_keep_the_next_one_out(tmp_path):
+    code = """
+        writer = StoreWriter(sys.argv[1], FINGERPRINT, FIELDS)
+        if os.fork() == 0:
+            signal.pause()
+        os.kill(os.getpid(), signal.SIGKILL)
+    """
+    group = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "start_new_session": True}
+    command = [sys.executable, "-c", SETTING + textwrap.dedent(code), str(tmp_path / "s")]
+    process = subprocess.Popen(command, **group)
+    assert process.wait(60) == -9
+    try:
+        StoreWriter(tmp_path / "s", FINGERPRINT, FIELDS).close()
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)  # the child, which shares the writer's process group
 
 
 def test_network_file_systems_are_told_by_the_longest_mount_point(tmp_path):
