@@ -15,6 +15,7 @@ from clip_plugins.cli.spelling import did_you_mean, nearest
 from clip_plugins.errors import CheckpointError, ClipPluginsError, ConfigError, DataError
 
 UNREGISTERED = re.compile(r"^['\"]?(?P<name>\S+) is not in the (?P<scope>[\w.]+)::(?P<kind>[\w ]+) registry")
+UNRESOLVED = re.compile(r"^Failed to get (?P<name>\S+)$")
 UNEXPECTED = re.compile(r"__init__\(\) got an unexpected keyword argument '(?P<key>\w+)'")
 MISSING = re.compile(r"__init__\(\) missing \d+ required .*arguments?: (?P<keys>.+)")
 WORKER = re.compile(r"^Caught (?P<cls>\w+) in .*process \d+|^Caught (?P<other>\w+) in pin memory")
@@ -43,21 +44,22 @@ def _own(error: BaseException) -> ClipPluginsError | None:
 
 def _registry(error: BaseException) -> ConfigError | None:
     found = UNREGISTERED.match(str(error.args[0])) if isinstance(error, KeyError) and error.args else None
-    if found is None:
+    unresolved = UNRESOLVED.match(str(error)) if isinstance(error, RuntimeError) else None
+    if found is None and unresolved is None:
         return None
-    name, kind = found["name"], found["kind"]
+    name, kind = (found["name"], found["kind"]) if found else (unresolved["name"], None)
     package = name.split(".")[0]
     if "." in name and find_spec(package) is None:
         return ConfigError(f"type '{name}' needs the package '{package}', which isn't installed; install it")
     known = dict(registered(kind))
     offered = [known[match] for match in nearest(name.split(".")[-1], known)]
-    return ConfigError(f"type '{name}' is not a registered {kind}{did_you_mean(offered)}")
+    return ConfigError(f"type '{name}' is not a registered {kind or 'class'}{did_you_mean(offered)}")
 
 
-def registered(kind: str) -> Iterator[tuple[str, str]]:
-    """Pairs (bare name, name to write in a config) of all registries of one kind, the root's and below."""
+def registered(kind: str | None) -> Iterator[tuple[str, str]]:
+    """Pairs (bare name, name to write in a config) of all registries of one kind, or of all kinds."""
     for root in vars(roots).values():
-        if isinstance(root, Registry) and root.parent is None and root.name == kind:
+        if isinstance(root, Registry) and root.parent is None and kind in (None, root.name):
             yield from _registered_under(root)
 
 
