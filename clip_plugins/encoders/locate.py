@@ -197,7 +197,7 @@ def answers(address: str) -> bool:
 
 
 def usual_preprocess(model: str) -> dict[str, Any]:
-    """The preprocessing that all of a model's tags share, {} (CLIP's own) where they differ or there are none."""
+    """The preprocessing that all of a model's tags share, {} (CLIP's own) where they differ."""
     keys = ("mean", "std", "interpolation", "resize_mode")
     tags = open_clip.list_pretrained_tags_by_model(model)
     found = [{key: get_pretrained_cfg(model, tag).get(key) for key in keys} for tag in tags]
@@ -214,5 +214,5 @@ def find_architecture(name: str) -> dict[str, Any]:
     if architecture is None:
         names = open_clip.list_models()
         near = difflib.get_close_matches(name, names, 3, 0.3) or names[:3]
-        raise ConfigError(f"open_clip has no model {name!r}; did you mean {' or '.join(map(repr, near))}?")
+        raise ConfigError(f"open_clip has no model {name!r}; did you mean {' or '.join(near)}?")
     return architecture

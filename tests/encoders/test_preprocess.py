@@ -54,17 +54,22 @@ def test_array_tensor_and_pil_give_the_same():
     assert torch.equal(preprocess(image), preprocess(Image.fromarray(image)))
 
 
-@pytest.mark.parametrize("image", [np.zeros((4, 4), np.uint8), np.zeros((4, 4, 3), np.float32), torch.zeros(3, 4, 4)])
+@pytest.mark.parametrize(
+    "image", [np.zeros((4, 4), np.uint8), np.zeros((4, 4, 3), np.float32), torch.zeros(3, 4, 4)]
+)
 def test_anything_but_uint8_rgb_is_refused(image):
     with pytest.raises(ShapeError, match="H×W×3 uint8"):
         Preprocess(8)(image)
 
 
-@pytest.mark.parametrize("options", [{"size": 0}, {"size": (4, 8)}, {"interpolation": "lanczos"}, {"resize_mode": "x"}])
+@pytest.mark.parametrize(
+    "options", [{"size": 0}, {"size": (4, 8)}, {"interpolation": "lanczos"}, {"resize_mode": "x"}]
+)
 def test_options_that_do_not_exist_are_refused(options):
     with pytest.raises(ConfigError):
         Preprocess(**options)
 
 
 def test_open_clip_fill_colour_is_taken():
-    assert Preprocess.from_open_clip({"size": (8, 8), "fill_color": 7, "mode": "RGB"}) == Preprocess(8, fill=7)
+    taken = Preprocess.from_open_clip({"size": (8, 8), "fill_color": 7, "mode": "RGB"})
+    assert taken == Preprocess(8, fill=7)

@@ -62,7 +62,7 @@ def test_tokens_longer_than_the_context_are_refused(encoder):
 def test_ids_beyond_the_vocabulary_are_refused():
     model = small.vit()
     model["text_cfg"]["vocab_size"] = 100
-    with pytest.raises(ConfigError, match="49407.*100"):
+    with pytest.raises(ConfigError, match=r"49407.*100"):
         OpenCLIP(model).tokenize(["cat"])
 
 

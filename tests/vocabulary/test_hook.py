@@ -1,0 +1,90 @@
+from types import SimpleNamespace
+
+import pytest
+from mmengine.registry import HOOKS as ROOT_HOOKS
+from torch import nn
+
+from clip_plugins.errors import ConfigError, VocabularyError
+from clip_plugins.vocabulary import VocabularyHook, dataset_classes, find_open_vocabulary_model
+
+
+class Head(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.seen = []
+
+    def set_vocabulary(self, vocabulary):
+        self.seen.append(vocabulary.names)
+
+
+class Detector(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.neck = nn.Sequential(nn.Sequential(Head()))
+        self.roi_head = Head()
+
+
+def loop(*classes):
+    dataset = SimpleNamespace(metainfo={"classes": classes})
+    return SimpleNamespace(dataloader=SimpleNamespace(dataset=dataset))
+
+
+def runner(model):
+    return SimpleNamespace(model=model, train_loop=loop("a"), val_loop=loop("a", "b"), test_loop=loop("c"))
+
+
+def test_each_phase_gets_the_names_of_its_dataset_and_training_gets_its_own_back():
+    run, hook = runner(Head()), VocabularyHook()
+    hook.before_train(run)
+    hook.before_val(run)
+    hook.after_val(run)
+    hook.after_train(run)
+    hook.before_test(run)
+    assert run.model.seen == [("a",), ("a", "b"), ("a",), ("c",)]
+
+
+def test_a_validation_without_training_touches_no_training_data():
+    run, hook = runner(Head()), VocabularyHook()
+    del run.train_loop
+    hook.before_val(run)
+    hook.after_val(run)
+    assert run.model.seen == [("a", "b")]
+
+
+def test_texts_take_the_place_of_the_dataset_at_test():
+    run, hook = runner(Head()), VocabularyHook(texts="x, y")
+    hook.before_train(run)
+    hook.before_test(run)
+    assert run.model.seen == [("a",), ("x", "y")]
+
+
+def test_prompts_go_to_the_model():
+    got = []
+    model = Head()
+    model.set_vocabulary = got.append
+    VocabularyHook(prompts="vild63").before_test(runner(model))
+    assert len(got[0].prompts.templates) == 63
+
+
+def test_the_topmost_module_is_found():
+    detector = Detector()
+    assert find_open_vocabulary_model(detector) is detector.roi_head
+
+
+def test_a_model_without_vocabulary_is_refused():
+    with pytest.raises(ConfigError, match="Linear has no set_vocabulary"):
+        find_open_vocabulary_model(nn.Linear(1, 1))
+
+
+def test_a_dataset_without_classes_is_refused():
+    with pytest.raises(VocabularyError, match="metainfo"):
+        dataset_classes(SimpleNamespace(metainfo={}))
+
+
+def test_bad_texts_are_refused_at_construction():
+    with pytest.raises(VocabularyError, match="duplicate"):
+        VocabularyHook(texts="a, a")
+
+
+def test_the_hook_is_found_from_any_scope():
+    assert ROOT_HOOKS.get("clip_plugins.VocabularyHook") is VocabularyHook
