@@ -10,6 +10,7 @@ from mmengine.logging import print_log
 from clip_plugins.cli.config import load_config, set_seed, set_work_dir
 from clip_plugins.cli.predictions import DetectionCollector, write_json
 from clip_plugins.cli.runner import build_runner
+from clip_plugins.cli.throughput import Throughput
 from clip_plugins.cli.training import require_checkpoint
 from clip_plugins.vocabulary import Vocabulary
 
@@ -59,10 +60,12 @@ def test(config: str | Path, checkpoint: str | Path | None, *, texts: str | Sequ
         print_log("with --texts no metrics are computed: the truth has other names", logger="current")
     if out is not None:
         runner.test_evaluator.metrics.append(collector)
+    throughput = Throughput()
+    runner.register_hook(throughput)
     metrics = runner.test()
     if out is not None and is_main_process():
         write_json({"config": str(config), "checkpoint": str(checkpoint), "metrics": metrics,
-                    "detections": collector.detections}, out)
+                    "images_per_second": throughput.images_per_second, "detections": collector.detections}, out)
     return metrics
 
 

@@ -2,6 +2,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from mmengine.runner import find_latest_checkpoint
+
 from clip_plugins.cli.config import load_config, set_seed, set_work_dir
 from clip_plugins.cli.runner import build_runner, set_mixed_precision
 from clip_plugins.errors import CheckpointError
@@ -15,7 +17,8 @@ def train(config: str | Path, *, work_dir: str | None = None, amp: bool = False,
         config: path of the config.
         work_dir: folder for logs and checkpoints; default `work_dirs/<config name>`.
         amp: automatic mixed precision (CUDA).
-        resume: True resumes from the newest checkpoint of the work folder, a path from that checkpoint.
+        resume: True goes on from the newest checkpoint of the work folder, if there is one; a path from that
+            checkpoint.
         seed: replaces the config's seed.
         launcher: `none`, `pytorch` (torchrun), `slurm` or `mpi`.
         options: `key=value` overrides of the config.
@@ -29,9 +32,9 @@ def train(config: str | Path, *, work_dir: str | None = None, amp: bool = False,
     cfg.launcher = launcher
     if amp:
         set_mixed_precision(cfg)
-    if resume:
-        cfg.resume = True
-        cfg.load_from = None if resume is True else resume
+    newest = find_latest_checkpoint(cfg.work_dir) if resume is True else resume or None
+    if newest is not None:
+        cfg.resume, cfg.load_from = True, newest
     if cfg.get("load_from"):
         require_checkpoint(cfg.load_from)
     build_runner(cfg).train()

@@ -1,5 +1,11 @@
 """Names -> prompts -> text embeddings, cached in memory and on disk."""
-from clip_plugins.vocabulary.embedding import TextEmbeddings, average_prompts, embed, mean_direction
+from clip_plugins.vocabulary.embedding import (
+    TextEmbeddings,
+    average_prompts,
+    embed,
+    mean_direction,
+    random_embeddings,
+)
 from clip_plugins.vocabulary.hook import VocabularyHook, dataset_classes, find_open_vocabulary_model
 from clip_plugins.vocabulary.prompts import PromptSet, prompts
 from clip_plugins.vocabulary.vocabulary import Vocabulary
@@ -15,4 +21,5 @@ __all__ = [
     "find_open_vocabulary_model",
     "mean_direction",
     "prompts",
+    "random_embeddings",
 ]

@@ -55,6 +55,18 @@ class TextEmbeddings:
         return TextEmbeddings(self.names, self.embeddings.to(device), background)
 
 
+def random_embeddings(names: Sequence[str], embed_dim: int, seed: int) -> TextEmbeddings:
+    """Directions that know nothing of the names, uniform on the sphere: the row `chance` of every table.
+
+    Args:
+        names: N names.
+        embed_dim: width D of the joint space.
+        seed: of the draw; the same seed gives the same directions.
+    """
+    draw = torch.randn(len(names), embed_dim, generator=torch.Generator().manual_seed(seed))
+    return TextEmbeddings(tuple(names), torch.nn.functional.normalize(draw, dim=-1))
+
+
 def mean_direction(features: Tensor, dim: int = -2) -> Tensor:
     """norm(mean(norm(features))): each row to unit length, mean over `dim`, unit length again.
 

@@ -10,6 +10,7 @@ from torch import nn
 
 from clip_plugins.errors import ConfigError, VocabularyError
 from clip_plugins.registry import HOOKS
+from clip_plugins.vocabulary.embedding import random_embeddings
 from clip_plugins.vocabulary.vocabulary import Vocabulary
 
 
@@ -53,12 +54,15 @@ class VocabularyHook(Hook):
     Args:
         texts: whatever Vocabulary.load reads: names, a comma-separated text, a file.
         prompts: prompt set for all of them; None leaves it to the source.
+        chance_seed: replaces the text embeddings by random directions drawn with this seed: what a detector
+            scores that knows nothing of its names.
     """
 
     priority = "VERY_HIGH"
 
-    def __init__(self, texts: Any = None, prompts: Any = None) -> None:
+    def __init__(self, texts: Any = None, prompts: Any = None, chance_seed: int | None = None) -> None:
         self.prompts = prompts
+        self.chance_seed = chance_seed
         self.texts = None if texts is None else Vocabulary.load(texts, prompts)
         self._training: Vocabulary | None = None
 
@@ -88,4 +92,7 @@ class VocabularyHook(Hook):
         return Vocabulary.load(list(dataset_classes(dataloader.dataset)), self.prompts)
 
     def _set(self, runner: Runner, vocabulary: Vocabulary) -> None:
-        find_open_vocabulary_model(runner.model).set_vocabulary(vocabulary)
+        model = find_open_vocabulary_model(runner.model)
+        if self.chance_seed is not None:
+            vocabulary = random_embeddings(vocabulary.names, model.embed_dim, self.chance_seed)
+        model.set_vocabulary(vocabulary)

@@ -66,6 +66,19 @@ def test_prompts_go_to_the_model():
     assert len(got[0].prompts.templates) == 63
 
 
+def test_a_chance_seed_gives_the_same_random_directions_to_the_same_names():
+    given = []
+    head = Head()
+    head.embed_dim, head.set_vocabulary = 8, given.append
+    for seed in (0, 0, 1):
+        VocabularyHook(texts="x, y", chance_seed=seed).before_test(runner(head))
+    first, again, other = (text.embeddings for text in given)
+    assert given[0].names == ("x", "y")
+    assert first.equal(again)
+    assert not first.equal(other)
+    assert first.norm(dim=-1).tolist() == pytest.approx([1, 1])
+
+
 def test_the_topmost_module_is_found():
     detector = Detector()
     assert find_open_vocabulary_model(detector) is detector.roi_head
