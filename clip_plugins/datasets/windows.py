@@ -41,23 +41,22 @@ def centre_square(window: Window) -> Window:
 
 
 def cut_window(image: np.ndarray, window: Window, size_px: int, clip: bool) -> np.ndarray:
-    """Resample a window to a square by Pillow's antialiased bicubic.
+    """Cut the whole pixels of a window and resize them to a square by Pillow's antialiased bicubic.
 
     Args:
         image: H x W x 3 uint8.
         window: x1, y1, x2, y2 in pixels.
         size_px: side of the result.
-        clip: cut what leaves the image away; False: keep the window and fill with black.
+        clip: leave out what lies outside of the image; False: fill it with black.
 
     Returns:
         size_px x size_px x 3 uint8.
     """
     height, width = image.shape[:2]
-    x1, y1, x2, y2 = window
-    picture = Image.fromarray(image)
-    if not clip and (x1 < 0 or y1 < 0 or x2 > width or y2 > height):
-        corners = (int(np.floor(x1)), int(np.floor(y1)), int(np.ceil(x2)), int(np.ceil(y2)))
-        return np.asarray(picture.crop(corners).resize((size_px, size_px), Image.Resampling.BICUBIC))
-    x1, y1 = min(max(x1, 0.0), width - 1.0), min(max(y1, 0.0), height - 1.0)
-    x2, y2 = min(max(x2, x1 + 1), float(width)), min(max(y2, y1 + 1), float(height))
-    return np.asarray(picture.resize((size_px, size_px), Image.Resampling.BICUBIC, box=(x1, y1, x2, y2)))
+    left, top = int(np.floor(window[0])), int(np.floor(window[1]))
+    right, bottom = int(np.ceil(window[2])), int(np.ceil(window[3]))
+    if clip:
+        left, top = min(max(left, 0), width - 1), min(max(top, 0), height - 1)
+        right, bottom = min(max(right, left + 1), width), min(max(bottom, top + 1), height)
+    cut = Image.fromarray(image).crop((left, top, right, bottom))
+    return np.asarray(cut.resize((size_px, size_px), Image.Resampling.BICUBIC))
