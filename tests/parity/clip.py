@@ -17,6 +17,7 @@ from clip_plugins.encoders.dense import refine_scores, resnet_dense, vit_dense_t
 from clip_plugins.encoders.text import OpenAITokenizer
 from clip_plugins.encoders.towers import call_with
 from clip_plugins.vocabulary import mean_direction
+from tests.parity._clip_contrastive import contrastive
 from tests.parity.harness import Case, Outputs, Row
 
 # MaskCLIP and open_clip leave a position embedding alone where the grid's form differs, but not its count
@@ -245,5 +246,6 @@ CASES: dict[str, Callable[[Case], Outputs]] = {
     "clip-resnet-vit": resnet_vit,
     "clip-dense": dense,
     "clip-tokens": tokens,
+    "clip-contrastive": contrastive,
 }
 ACCEPT: dict[str, Callable[[Case, Outputs], list[Row]]] = {"clip-dense": accept_dense}
