@@ -13,6 +13,8 @@ from mmengine.visualization import Visualizer
 from clip_plugins.cli.config import load_config
 from clip_plugins.cli.runner import build_runner
 from clip_plugins.datasets.ov_shapes import build_ov_shapes
+from clip_plugins.detection.precompute import precompute_proposals
+from clip_plugins.proposals.cache import CacheRecipe
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIGS = sorted(path for path in (ROOT / "configs").rglob("*.py") if "_base_" not in path.parts)
@@ -55,6 +57,26 @@ def shrunken(config: Config, ov_shapes: Path, work_dir: Path) -> Config:
     return small
 
 
+def of_type(value: Any, kind: str) -> list[dict]:
+    """Every dict of one `type` in a nest of dicts and lists."""
+    if isinstance(value, dict):
+        within = [found for inner in value.values() for found in of_type(inner, kind)]
+        return [value, *within] if value.get("type") == kind else within
+    return [found for inner in value for found in of_type(inner, kind)] if isinstance(value, list) else []
+
+
+def give_proposals(config: Config, cache: Path) -> None:
+    """Make the proposal cache that a config reads, of the annotated boxes, with the config's own encoder."""
+    dataloaders = [config.get(name) for name in DATALOADERS]
+    readers = of_type(dataloaders, "clip_plugins.LoadCachedProposals")
+    if readers:
+        dataset = config.train_dataloader.dataset
+        boxes = str(Path(dataset.data_root) / dataset.ann_file)
+        precompute_proposals(config, None, cache, CacheRecipe(max_proposals=4), boxes=boxes, workers=0)
+    for reader in readers:
+        reader["cache"] = str(cache)
+
+
 def absent_data(config: Config) -> str | None:
     """The first dataset folder of a config that doesn't exist here."""
     for name in DATALOADERS:
@@ -83,7 +105,9 @@ def test_config_trains_and_tests_one_iteration(path: Path, tiny_ov_shapes: Path,
     if missing:
         pytest.skip(f"the dataset {missing} is absent")
     assert not is_distributed()
-    runner = build_runner(shrunken(config, tiny_ov_shapes, in_own_folder))
+    small = shrunken(config, tiny_ov_shapes, in_own_folder)
+    give_proposals(small, in_own_folder / "proposals")
+    runner = build_runner(small)
     if config.get("train_cfg"):
         runner.train()
         assert runner.iter == 1
