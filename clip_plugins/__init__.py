@@ -20,5 +20,5 @@ from clip_plugins import (  # noqa: E402
 if find_spec("mmdet"):
     from clip_plugins import detection  # noqa: F401
 
-__all__ = ["__version__", "compat", "contrastive", "datasets", "encoders", "evaluation", "images", "proposals",
-           "visualization", "vocabulary"]
+__all__ = ["__version__", "compat", "contrastive", "datasets", "encoders", "evaluation", "images",
+           "proposals", "visualization", "vocabulary"]

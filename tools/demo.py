@@ -1,6 +1,7 @@
 """Train, test and draw an open-vocabulary detector on generated scenes, from nothing to a table and pictures.
 
-Every step is a command that you can run yourself; it is printed before it runs. A second run does only what is missing.
+Every step is a command that you can run yourself; it is printed before it runs. A second run does only what
+is missing.
 
 example:
   python tools/demo.py --work-dir work_dirs/demo
@@ -13,7 +14,8 @@ from pathlib import Path
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """The command line; nothing heavy is imported before it is known to be right."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work-dir", type=Path, default=Path("work_dirs/demo"), help="where everything goes")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
@@ -41,7 +43,7 @@ def run(folder: Path, seed: int) -> None:
     rows = job.table()
     write_summary(folder, rows, chain.seconds(steps) / 60, seed)
     pictures = draw_walk(job, rows)
-    print(f"\n{markdown_table(rows)}\nwritten: {folder / 'summary.json'}, {folder / 'summary.md'}, {pictures}")
+    print(f"\n{markdown_table(rows)}\nwritten: {folder}/summary.json, {folder}/summary.md, {pictures}")
 
 
 if __name__ == "__main__":

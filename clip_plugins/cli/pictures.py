@@ -28,5 +28,6 @@ def draw_walk(walk: Walk, rows: Sequence[dict[str, Any]]) -> Path:
             shutil.copyfile(sheet, folder / f"detections_{walk.folder_of(row).name}.png")
         scalars = sorted(walk.folder_of(row).glob("*/vis_data/scalars.json"))
         if row.is_trained and row.weights is None and scalars:
-            save_picture(training_curves(scalars[0], row.method), folder / f"curves_{walk.folder_of(row).name}.png")
+            name = f"curves_{walk.folder_of(row).name}.png"
+            save_picture(training_curves(scalars[0], row.method), folder / name)
     return folder

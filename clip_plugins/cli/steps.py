@@ -1,4 +1,4 @@
-"""A job as a chain of commands: each runs once, again only when its command, its inputs or its files change."""
+"""A job as a chain of commands: each runs once, and again when its command or its inputs change."""
 import hashlib
 import json
 import shlex

@@ -65,7 +65,8 @@ def test(config: str | Path, checkpoint: str | Path | None, *, texts: str | Sequ
     metrics = runner.test()
     if out is not None and is_main_process():
         write_json({"config": str(config), "checkpoint": str(checkpoint), "metrics": metrics,
-                    "images_per_second": throughput.images_per_second, "detections": collector.detections}, out)
+                    "images_per_second": throughput.images_per_second,
+                    "detections": collector.detections}, out)
     return metrics
 
 

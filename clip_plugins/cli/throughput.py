@@ -8,7 +8,7 @@ from mmengine.runner import Runner
 
 
 class Throughput(Hook):
-    """Counts images and wall time of the test loop, loading included; the first batch warms up and isn't counted."""
+    """Counts images and wall time of the test loop, loading included, from the second batch on."""
 
     def __init__(self) -> None:
         self.images = 0

@@ -127,7 +127,8 @@ class Walk:
         rows = []
         for row in self.rows:
             result = json.loads(self.results(row).read_text())
-            figures = {f"ap50_{group}": round(result["metrics"][f"ov/ap50_{group}"], 2) for group in self.groups}
+            metrics = result["metrics"]
+            figures = {f"ap50_{group}": round(metrics[f"ov/ap50_{group}"], 2) for group in self.groups}
             rows.append({"method": row.method, **figures,
                          "images_per_second": round(result["images_per_second"], 1)})
         return rows
