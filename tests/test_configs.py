@@ -93,6 +93,8 @@ def absent_data(config: Config) -> str | None:
 def in_own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Relative paths of configs mean the repository; global objects of earlier runs are gone."""
     monkeypatch.chdir(ROOT)
+    # mmengine formats the config three times a run, which takes ten times as long as the two iterations
+    monkeypatch.setattr(Config, "pretty_text", property(lambda config: str(config.to_dict())))
     for kind in (DefaultScope, MessageHub, MMLogger, Visualizer):
         kind._instance_dict.clear()
     return tmp_path
