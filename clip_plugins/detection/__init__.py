@@ -2,6 +2,14 @@
 from clip_plugins.detection import vild
 from clip_plugins.detection.autocast import AutocastOptimWrapper
 from clip_plugins.detection.class_agnostic import ForgetNames
+from clip_plugins.detection.closed_vocabulary import ClosedVocabularyRoIHead
 from clip_plugins.detection.transforms import KeepProposals, PackOpenVocabularyInputs
 
-__all__ = ["AutocastOptimWrapper", "ForgetNames", "KeepProposals", "PackOpenVocabularyInputs", "vild"]
+__all__ = [
+    "AutocastOptimWrapper",
+    "ClosedVocabularyRoIHead",
+    "ForgetNames",
+    "KeepProposals",
+    "PackOpenVocabularyInputs",
+    "vild",
+]

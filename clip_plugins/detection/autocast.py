@@ -4,10 +4,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import torch
 from mmengine.optim import OptimWrapper
 from torch import nn
 
-from clip_plugins.contrastive.precision import PRECISIONS, training_autocast
+from clip_plugins.contrastive.precision import PRECISIONS, has_fast_bf16
 from clip_plugins.errors import ConfigError
 from clip_plugins.registry import OPTIM_WRAPPERS
 
@@ -31,6 +32,7 @@ class AutocastOptimWrapper(OptimWrapper):
     @contextmanager
     def optim_context(self, model: nn.Module) -> Iterator[None]:
         """Context of a forward pass in training."""
-        device = next(model.parameters()).device
-        with super().optim_context(model), training_autocast(device.type, self.precision):
+        kind = next(model.parameters()).device.type
+        enabled = self.precision == "bf16" or (self.precision == "auto" and has_fast_bf16(kind))
+        with super().optim_context(model), torch.autocast(kind, torch.bfloat16, enabled=enabled):
             yield

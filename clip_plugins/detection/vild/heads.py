@@ -17,6 +17,9 @@ from clip_plugins.errors import ConfigError
 from clip_plugins.registry import MODELS
 
 BOX_AVERAGES = ("sampled", "foreground")
+OWN_BRANCHES = ("num_cls_convs", "num_cls_fcs", "num_reg_convs", "num_reg_fcs")
+TRUNK_INIT = {"type": "Xavier", "distribution": "uniform", "layer": "NormedLinear"}  # as mmdet's shared heads
+BOX_INIT = {"type": "Normal", "std": 0.001, "override": {"name": "fc_reg"}}
 
 
 class NormedLinear(nn.Linear):
@@ -124,7 +127,12 @@ class ViLDBBoxHead(ConvFCBBoxHead):
                  conv_bias: bool | str = "auto", **kwargs) -> None:
         if box_average not in BOX_AVERAGES:
             raise ConfigError(f"box_average is {box_average!r}; choose one of {BOX_AVERAGES}.")
+        own = sorted(name for name, value in kwargs.items() if name in OWN_BRANCHES and value)
+        if own:
+            raise ConfigError(f"ViLD has one trunk for names and boxes but {', '.join(own)} is set; use "
+                              "num_shared_convs and num_shared_fcs.")
         self._trunk_options = {"fc_norm_cfg": fc_norm_cfg, "conv_bias": conv_bias}
+        kwargs.setdefault("init_cfg", [TRUNK_INIT, BOX_INIT])
         super().__init__(with_cls=False, reg_class_agnostic=True, num_classes=1, **kwargs)
         self.text_loss_weight = text_loss_weight
         self.novel_mask = novel_mask
@@ -133,9 +141,6 @@ class ViLDBBoxHead(ConvFCBBoxHead):
 
     def _add_conv_fc_branch(self, num_branch_convs: int, num_branch_fcs: int, in_channels: int,
                             is_shared: bool = False) -> tuple[nn.ModuleList, nn.ModuleList, int]:
-        if not is_shared and (num_branch_convs or num_branch_fcs):
-            raise ConfigError("ViLD has one trunk for names and boxes; set num_shared_convs and "
-                              "num_shared_fcs instead of num_cls_* and num_reg_*.")
         return conv_fc_layers(in_channels, self.roi_feat_area, (num_branch_convs, self.conv_out_channels),
                               (num_branch_fcs, self.fc_out_channels), self.norm_cfg, **self._trunk_options)
 
@@ -186,7 +191,7 @@ class ViLDImageHead(BaseModule):
                  convs: tuple[int, int] = (4, 256), fcs: tuple[int, int] = (2, 1024),
                  classifier: dict | None = None, norm: dict | None = None,
                  init_cfg: dict | list | None = None) -> None:
-        super().__init__(init_cfg or {"type": "Xavier", "distribution": "uniform", "layer": "Linear"})
+        super().__init__(init_cfg or TRUNK_INIT)
         self.shared_convs, self.shared_fcs, width = conv_fc_layers(
             in_channels, roi_feat_size ** 2, convs, fcs, **(norm or {}))
         self.classifier = CosineClassifier(width, embed_dim, learned_background=False, **(classifier or {}))

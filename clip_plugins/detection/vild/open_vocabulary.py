@@ -1,31 +1,15 @@
-"""What every open-vocabulary RoI head carries: today's names, their embeddings, the names once trained on."""
+"""What a RoI head that compares regions with names carries: their embeddings, and which are base names."""
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from clip_plugins.detection.named_classes import NamedClasses
 from clip_plugins.encoders import FrozenEncoder, build_encoder
 from clip_plugins.errors import ConfigError, ShapeError
 from clip_plugins.vocabulary import TextEmbeddings, Vocabulary, embed
-
-SEEN_NAMES = "seen_names"  # key in the state dict; UTF-8 JSON as bytes, which any checkpoint format holds
-
-
-def write_names(names: Sequence[str]) -> Tensor:
-    """Names as a (bytes,) uint8 tensor."""
-    return torch.tensor(list(json.dumps(list(names), ensure_ascii=False).encode()), dtype=torch.uint8)
-
-
-def read_names(data: Tensor) -> tuple[str, ...]:
-    """Undo `write_names`."""
-    return tuple(json.loads(bytes(data.cpu().tolist()).decode()))
-
-
-def _save_seen_names(module: OpenVocabulary, state_dict: dict, prefix: str, metadata: dict) -> None:
-    state_dict[prefix + SEEN_NAMES] = write_names(module.seen_names)
 
 
 def joint_space(encoder: dict | None, embed_dim: int | None) -> tuple[FrozenEncoder | None, int]:
@@ -48,11 +32,10 @@ def joint_space(encoder: dict | None, embed_dim: int | None) -> tuple[FrozenEnco
     return frozen, frozen.embed_dim
 
 
-class OpenVocabulary(nn.Module):
+class OpenVocabulary(NamedClasses):
     """Mixin of a head that scores regions against text embeddings; no weight depends on their number.
 
     The embeddings are no buffer: averaged models copy buffers one by one, and the number of names changes.
-    The names seen in training are kept in the state dict, so that a checkpoint knows its base names.
     """
 
     def init_vocabulary(self, encoder: FrozenEncoder | None, embed_dim: int,
@@ -64,12 +47,10 @@ class OpenVocabulary(nn.Module):
             embed_dim: width D of the joint space.
             base_names: list or file of the names whose boxes are given in training; None takes those seen.
         """
+        self.init_names()
         self.encoder, self.embed_dim = encoder, embed_dim
         self.base_names = None if base_names is None else frozenset(Vocabulary.load(base_names).names)
-        self.names: tuple[str, ...] = ()
-        self.seen_names: tuple[str, ...] = ()
         self._text: Tensor | None = None
-        self._register_state_dict_hook(_save_seen_names)
 
     def set_vocabulary(self, vocabulary: Vocabulary | TextEmbeddings | Sequence[str] | str) -> None:
         """Take other names; the labels of truth and detections index them from now on.
@@ -110,12 +91,6 @@ class OpenVocabulary(nn.Module):
     def remember_names(self) -> None:
         """Note which names are trained on: those of `base_names`, or else the whole vocabulary."""
         if self.base_names is None:
-            self.seen_names = self.names
+            super().remember_names()
         else:
             self.seen_names = tuple(name for name in self.names if name in self.base_names)
-
-    def _load_from_state_dict(self, state_dict: dict, prefix: str, *rest: object) -> None:
-        data = state_dict.pop(prefix + SEEN_NAMES, None)
-        if data is not None:
-            self.seen_names = read_names(data)
-        super()._load_from_state_dict(state_dict, prefix, *rest)

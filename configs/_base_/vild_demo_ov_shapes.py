@@ -1,0 +1,49 @@
+# What the detectors of the demo share: the data, 300 steps of 16 images, logs.
+_base_ = "./datasets/ov_shapes_detection.py"
+default_scope = "mmdet"
+custom_imports = dict(imports=["clip_plugins"], allow_failed_imports=False)
+train_cfg = dict(type="IterBasedTrainLoop", max_iters=300, val_interval=300)
+val_cfg = dict(type="ValLoop")
+test_cfg = dict(type="TestLoop")
+optim_wrapper = dict(
+    type="clip_plugins.AutocastOptimWrapper",
+    precision="auto",
+    optimizer=dict(type="AdamW", lr=0.001, weight_decay=0.0001),
+    clip_grad=dict(max_norm=10.0),
+)
+param_scheduler = [
+    dict(type="LinearLR", start_factor=0.1, by_epoch=False, begin=0, end=30),
+    dict(type="CosineAnnealingLR", by_epoch=False, begin=30, end=300, eta_min_ratio=0.01),
+]
+train_dataloader = dict(sampler=dict(_delete_=True, type="InfiniteSampler", shuffle=True, seed=0))
+default_hooks = dict(
+    timer=dict(type="IterTimerHook"),
+    logger=dict(type="LoggerHook", interval=20),
+    param_scheduler=dict(type="ParamSchedulerHook"),
+    # never fewer than 2: mmengine deletes the old file before the new one is whole
+    checkpoint=dict(type="CheckpointHook", by_epoch=False, interval=300, max_keep_ckpts=2),
+    sampler_seed=dict(type="DistSamplerSeedHook"),
+    visualization=dict(type="DetVisualizationHook"),
+)
+env_cfg = dict(cudnn_benchmark=False, mp_cfg=dict(mp_start_method="fork", opencv_num_threads=0))
+visualizer = dict(type="DetLocalVisualizer", vis_backends=[dict(type="LocalVisBackend")])
+log_processor = dict(type="LogProcessor", window_size=20, by_epoch=False)
+log_level = "INFO"
+load_from = None
+resume = False
+
+# For variants that distil: proposals of the shared base and their CLIP embeddings, kept right when images flip.
+proposal_cache = "work_dirs/proposals_demo_ov_shapes"
+distillation_pipeline = [
+    dict(type="clip_plugins.LoadImage"),
+    dict(type="LoadAnnotations", with_bbox=True),
+    dict(type="clip_plugins.LoadCachedProposals", cache=proposal_cache, max_proposals=20),
+    dict(
+        type="clip_plugins.KeepProposals",
+        transforms=[
+            dict(type="Resize", scale=(160, 160), keep_ratio=True),
+            dict(type="RandomFlip", prob=0.5),
+        ],
+    ),
+    dict(type="clip_plugins.PackOpenVocabularyInputs"),
+]
