@@ -25,7 +25,7 @@ MASKCLIP = {"antialias": False, "keep_if_same_count": True}
 LOAD_TIME = {"antialias": True, "keep_if_same_count": True}
 
 
-def architecture(config: Mapping[str, Any], **options: Any) -> dict[str, Any]:
+def architecture(config: Mapping[str, Any]) -> dict[str, Any]:
     """open_clip's model config from a case's sizes; a case without a text tower gets a small one."""
     is_vit = "vision_patch_size" in config
     width, heads = config["vision_width"] * (1 if is_vit else 32), config["vision_heads"]
@@ -36,7 +36,13 @@ def architecture(config: Mapping[str, Any], **options: Any) -> dict[str, Any]:
     text = {"context_length": config.get("context_length", 4), "vocab_size": config.get("vocab_size", 4),
             "width": config.get("transformer_width", 8), "heads": config.get("transformer_heads", 1),
             "layers": config.get("transformer_layers", 1)}
-    return {"embed_dim": config["embed_dim"], "vision_cfg": {**vision, **options}, "text_cfg": text}
+    norm = {"norm_kwargs": {"eps": config["layernorm_eps"]}} if "layernorm_eps" in config else {}
+    return {"embed_dim": config["embed_dim"], "vision_cfg": {**vision, **norm}, "text_cfg": {**text, **norm}}
+
+
+def uses_quick_gelu(config: Mapping[str, Any]) -> bool:
+    """Whether a case's activation, a text, is QuickGELU; OpenAI's is where the case doesn't say."""
+    return "QuickGELU" in config.get("activation", "QuickGELU")
 
 
 def load(weights: Mapping[str, Tensor], model: Mapping[str, Any], **options: Any) -> OpenCLIP:
@@ -57,7 +63,7 @@ def image_tower(weights: Mapping[str, Tensor], model: Mapping[str, Any], **optio
 def zeroshot(case: Case) -> Outputs:
     """Prompt-ensembled classifier, and the preprocessing of pictures."""
     config = case.config
-    encoder = load(case.under("w."), architecture(config), quick_gelu=True)
+    encoder = load(case.under("w."), architecture(config), quick_gelu=uses_quick_gelu(config))
     tokens = case["in.token_ids"]
     features = torch.stack([encoder.encode_tokens(row) for row in tokens])  # class×template×D
     images = encoder.encode_image(case["in.images"])
@@ -90,21 +96,22 @@ def resnet_vit(case: Case) -> Outputs:
 
 def _forward(case: Case, tag: str) -> Outputs:
     weights, model = case.under(f"w.{tag}."), architecture(case.config[tag])
-    encoder = load(weights, model, quick_gelu=True)
+    quick = uses_quick_gelu(case.config[tag])
+    encoder = load(weights, model, quick_gelu=quick)
     images, tokens = case[f"in.{tag}.images"], case[f"in.{tag}.token_ids"]
     image, text = encoder.encode_image(images), encoder.encode_tokens(tokens)
     logits = encoder.logit_scale * F.normalize(image, dim=-1) @ F.normalize(text, dim=-1).T
     outputs = {"image_features": image, "text_features": text,
                "logits_per_image": logits, "logits_per_text": logits.T, **_text_blocks(encoder, tokens)}
     if tag == "vit":
-        gelu = load(weights, model, quick_gelu=False)
+        gelu = load(weights, model, quick_gelu=not quick)
         outputs.update(_vit_blocks(encoder, images), trap_gelu_image_features=gelu.encode_image(images),
                        trap_gelu_text_features=gelu.encode_tokens(tokens))
         return outputs
     names = ("stem", "layer1", "layer2", "layer3", "layer4")
     outputs.update(zip(names, encoder.features(images, range(5))))
     outputs["layer4_attn_mean_token"] = outputs["layer4"].mean((2, 3))
-    learning = load(weights, model, quick_gelu=True, trainable=True)
+    learning = load(weights, model, quick_gelu=quick, trainable=True)
     outputs["trap_bn_train_image_features"] = learning.train().encode_image(images).detach()
     return outputs
 
@@ -138,12 +145,14 @@ def dense(case: Case) -> Outputs:
 
 
 def _dense_vit(case: Case, size: str) -> Outputs:
-    weights, model = case.under("w.vit."), architecture(case.config["vit"])
+    config, weights = case.config["vit"], case.under("w.vit.")
     images, texts = case[f"in.vit.{size}.images"], case["in.vit.text_embeddings"]
-    ours = image_tower(weights, model, quick_gelu=True, position_resize=MASKCLIP)
-    loaded = image_tower(weights, model, quick_gelu=True, position_resize=LOAD_TIME)
-    released = image_tower(weights, architecture(case.config["vit"], norm_kwargs={"eps": 1e-6}),
-                           quick_gelu=False, position_resize=MASKCLIP)
+    quick, model = uses_quick_gelu(config), architecture(config)
+    ours = image_tower(weights, model, quick_gelu=quick, position_resize=MASKCLIP)
+    loaded = image_tower(weights, model, quick_gelu=quick, position_resize=LOAD_TIME)
+    other = {**config, **config["released_config"]}
+    released = image_tower(
+        weights, architecture(other), quick_gelu=uses_quick_gelu(other), position_resize=MASKCLIP)
     maskclip = ours.dense(images)
     outputs = {
         "maskclip": maskclip, "maskclip_load_time_pos": loaded.dense(images),
@@ -155,7 +164,6 @@ def _dense_vit(case: Case, size: str) -> Outputs:
         "cosine": _cosine(maskclip, texts),
     }
     for name, encoder in (("pos_maskclip", ours), ("pos_load_time", loaded)):
-        config = case.config["vit"]
         padded = (side * config["vision_patch_size"] for side in config["grids"][size])
         replaced = encoder.positions(encoder.clip.visual, *padded)
         outputs[name] = replaced.get("positional_embedding", encoder.clip.visual.positional_embedding)
@@ -174,8 +182,8 @@ def _cosine(maps: Tensor, texts: Tensor) -> Tensor:
 def _refined_vit(case: Case) -> Outputs:
     config = case.config["vit"]
     size = config["refined_tag"]
-    encoder = image_tower(
-        case.under("w.vit."), architecture(config), quick_gelu=True, position_resize=MASKCLIP)
+    encoder = image_tower(case.under("w.vit."), architecture(config), position_resize=MASKCLIP,
+                          quick_gelu=uses_quick_gelu(config))
     images = case[f"in.vit.{size}.images"]
     cosine, keys = _cosine(encoder.dense(images), case["in.vit.text_embeddings"]), encoder.keys(images)
     logits = F.interpolate(cosine, config["seg_size"], mode="bilinear", align_corners=False)

@@ -5,6 +5,8 @@ import pytest
 from clip_plugins.errors import ConfigError
 from clip_plugins.vocabulary import PromptSet, prompts
 from clip_plugins.vocabulary.prompts import prompt_sets
+from tests.parity._vild_prompts import accept_prompts
+from tests.parity.harness import Case
 
 
 def test_the_named_sets_have_the_published_sizes():
@@ -52,3 +54,8 @@ def test_an_unknown_set_lists_the_known_ones():
 def test_vild_templates_are_the_stored_ones(shared):
     stored = json.loads((shared / "parity" / "vild-prompts" / "case.json").read_text())["config"]["templates"]
     assert list(prompt_sets()["vild63"].templates) == stored
+
+
+def test_every_stored_prompt_of_vild_is_ours(shared):
+    rows = accept_prompts(Case.load(shared / "parity" / "vild-prompts"), {})
+    assert len(rows) == 4 and [row.name for row in rows if not row.ok] == []
