@@ -23,6 +23,8 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     parser.add_argument("--allow-mismatch", action="store_true",
                         help="load what fits of a checkpoint whose keys differ from the model's")
     parser.add_argument("--cfg-options", nargs="+", default=[], metavar="KEY=VALUE", help="overrides")
+    parser.add_argument("--safe-config", action="store_true",
+                        help="for configs of strangers: JSON or YAML that names only what is registered")
     parser.add_argument("--device", help="cpu, cuda, cuda:1, ... (default: CUDA where there is one)")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     return parser.parse_args(arguments)
@@ -34,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from clip_plugins.cli import OpenVocabularyDetector, detect_images, door, load_config
 
     def work() -> None:
-        config = load_config(args.config, args.cfg_options)
+        config = load_config(args.config, args.cfg_options, is_safe=args.safe_config)
         detector = OpenVocabularyDetector(config, args.checkpoint, args.texts, strict=not args.allow_mismatch,
                                           device=args.device)
         detect_images(args.image, detector, args.out, args.score)

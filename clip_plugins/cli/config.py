@@ -7,6 +7,7 @@ from mmengine.config import Config, DictAction
 from mmengine.logging import print_log
 from mmengine.runner import Runner
 
+from clip_plugins.cli.safe_config import check_content, load_safe_config
 from clip_plugins.cli.spelling import did_you_mean, misspelt, nearest
 from clip_plugins.errors import ConfigError
 
@@ -16,27 +17,32 @@ DEFAULT_SEED = 0
 CONFIG_SUFFIXES = (".py", ".json", ".yaml", ".yml")
 
 
-def load_config(path: str | Path, options: Sequence[str] = ()) -> Config:
+def load_config(path: str | Path, options: Sequence[str] = (), is_safe: bool = False) -> Config:
     """Read a config file and merge `key=value` overrides into it.
 
     Args:
         path: a .py, .json or .yaml config. A config is a program: only run what you would run as a script.
         options: overrides such as `optim_wrapper.optimizer.lr=0.01`.
+        is_safe: read it as `clip_plugins.cli.safe_config` does: JSON or YAML that names what is registered.
     Raises:
         ConfigError: the file is missing or can't be read, or a key is a misspelt one.
     """
     path = Path(path)
+    config = load_safe_config(path) if is_safe else _read(path)
+    merge_options(config, options)
+    if is_safe:
+        check_content(config.to_dict())
+    check_keys(config)
+    return config
+
+
+def _read(path: Path) -> Config:
     if not path.is_file():
         raise ConfigError(f"config not found: {path}{did_you_mean(_neighbours(path))}")
     try:
-        config = Config.fromfile(path)
-    except ConfigError:
-        raise
+        return Config.fromfile(path)
     except Exception as error:  # a config is a program, so anything may come out of it
         raise ConfigError(f"config {path} can't be read: {_first_line(error)}") from error
-    merge_options(config, options)
-    check_keys(config)
-    return config
 
 
 def _neighbours(path: Path) -> list[str]:

@@ -12,7 +12,7 @@ from mmengine.runner import load_checkpoint
 from tqdm import tqdm
 
 from clip_plugins.cli.config import load_config
-from clip_plugins.cli.predictions import write_json
+from clip_plugins.cli.predictions import write_results
 from clip_plugins.cli.testing import VOCABULARY_HOOK
 from clip_plugins.cli.training import require_checkpoint
 from clip_plugins.errors import ConfigError, DataError
@@ -132,8 +132,8 @@ def detect_images(source: str | Path, detector: OpenVocabularyDetector, out: str
             unread.append(str(error))
             continue
         entries.append({"image": name, "picture": drawing, "detections": _plain(found)})
-    write_json({"names": detector.names, "score_threshold": score_threshold, "images": entries},
-               out / "detections.json")
+    write_results({"names": detector.names, "score_threshold": score_threshold, "images": entries},
+                  out / "detections.json")
     if unread:
         raise DataError(f"{len(unread)} of {len(images)} images couldn't be used; the first: {unread[0]}")
     print_log(f"{len(entries)} pictures and detections.json are in {out}", logger="current")

@@ -1,7 +1,5 @@
 """Detections as plain JSON."""
 import json
-import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +7,7 @@ from typing import Any
 from mmengine.evaluator import BaseMetric
 
 from clip_plugins.errors import DataError
+from clip_plugins.files import write_atomically
 
 
 class DetectionCollector(BaseMetric):
@@ -42,23 +41,16 @@ class DetectionCollector(BaseMetric):
         return {}
 
 
-def write_json(content: Any, path: str | Path) -> None:
-    """Write JSON whole or not at all: temporary file, sync, rename.
+def write_results(content: Any, path: str | Path) -> None:
+    """Write JSON whole or not at all; numbers of NumPy and PyTorch become plain ones, the folder is made.
 
     Raises:
-        DataError: the folder can't be written.
+        DataError: the place can't be written.
     """
     path = Path(path)
+    text = json.dumps(content, indent=1, ensure_ascii=False, default=float)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:64]}.")
+        write_atomically(path, text.encode())
     except OSError as error:
         raise DataError(f"{path} can't be written ({error.strerror}); choose another place") from error
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(content, file, indent=1, ensure_ascii=False, default=float)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(name, path)
-    finally:
-        Path(name).unlink(missing_ok=True)

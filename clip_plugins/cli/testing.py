@@ -2,13 +2,14 @@
 import functools
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import Config
 from mmengine.dist import is_main_process
 from mmengine.logging import print_log
 
 from clip_plugins.cli.config import load_config, set_seed, set_work_dir
-from clip_plugins.cli.predictions import DetectionCollector, write_json
+from clip_plugins.cli.predictions import DetectionCollector, write_results
 from clip_plugins.cli.runner import build_runner
 from clip_plugins.cli.throughput import Throughput
 from clip_plugins.cli.training import require_checkpoint
@@ -28,7 +29,7 @@ def test(config: str | Path, checkpoint: str | Path | None, *, texts: str | Sequ
         checkpoint: path of the weights; None evaluates the model as it is built.
         texts: names to look for instead of the dataset's: a list, `"a red star, a green ring"`, or a text,
             JSON or YAML file. The dataset's truth has other names, so metrics are left out.
-        out: JSON file for metrics and detections.
+        out: JSON file for metrics, names and detections (whose `labels` index the names).
         show_dir: folder for pictures of the detections beside the truth.
         work_dir: folder for logs; default `work_dirs/<config name>`.
         strict: refuse a checkpoint whose keys don't match the model's.
@@ -44,13 +45,14 @@ def test(config: str | Path, checkpoint: str | Path | None, *, texts: str | Sequ
     set_work_dir(cfg, work_dir)
     set_seed(cfg, None)
     cfg.launcher = launcher
+    cfg.resume, cfg.load_from = False, None  # what the config trains from isn't what is tested
     if checkpoint is not None:
         require_checkpoint(checkpoint)
         cfg.load_from = str(checkpoint)
+    names = None if texts is None else Vocabulary.load(texts).names
     if texts is not None:
         set_texts(cfg, texts)
     if show_dir is not None:
-        names = None if texts is None else Vocabulary.load(texts).names
         add_hook(cfg, {"type": PICTURES_HOOK, "out_dir": show_dir, "names": names})
     runner = build_runner(cfg)
     runner.load_checkpoint = functools.partial(runner.load_checkpoint, strict=strict)
@@ -64,9 +66,10 @@ def test(config: str | Path, checkpoint: str | Path | None, *, texts: str | Sequ
     runner.register_hook(throughput)
     metrics = runner.test()
     if out is not None and is_main_process():
-        write_json({"config": str(config), "checkpoint": str(checkpoint), "metrics": metrics,
-                    "images_per_second": throughput.images_per_second,
-                    "detections": collector.detections}, out)
+        write_results({"config": str(config), "checkpoint": str(checkpoint), "metrics": metrics,
+                       "images_per_second": throughput.images_per_second,
+                       "names": names or class_names(runner.test_dataloader.dataset),
+                       "detections": collector.detections}, out)
     return metrics
 
 
@@ -77,6 +80,11 @@ def set_texts(config: Config, texts: str | Sequence[str]) -> None:
     for hook in config.custom_hooks:
         if hook.get("type") == VOCABULARY_HOOK:
             hook["texts"] = texts
+
+
+def class_names(dataset: Any) -> list[str]:
+    """The classes that a dataset names, in the order of its labels; none where it has none."""
+    return list((getattr(dataset, "metainfo", None) or {}).get("classes", ()))
 
 
 def add_hook(config: Config, hook: dict) -> None:

@@ -1,8 +1,8 @@
 """Pictures and file names on the way to the disk."""
 import hashlib
-import os
 import re
 import unicodedata
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from clip_plugins.errors import DataError
+from clip_plugins.files import write_atomically
 
 FORBIDDEN = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|\ud800-\udfff]')
 DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\.|$)", re.IGNORECASE)
@@ -41,7 +42,7 @@ def safe_name(text: str, suffix: str = "") -> str:
 
 
 def save_picture(picture: np.ndarray | Image.Image | Figure, path: str | Path) -> Path:
-    """Write a picture or a Matplotlib figure as PNG, whole or not at all (temporary file, sync, rename).
+    """Write a picture or a Matplotlib figure as PNG, whole or not at all.
 
     Args:
         picture: H x W x 3 uint8 RGB, a Pillow image or a figure.
@@ -51,21 +52,14 @@ def save_picture(picture: np.ndarray | Image.Image | Figure, path: str | Path) -
     Raises:
         DataError: the place can't be written.
     """
-    path = Path(path)
-    temporary = path.with_name(f".{hashlib.sha256(path.name.encode()).hexdigest()[:16]}.{os.getpid()}.tmp")
+    path, buffer = Path(path), BytesIO()
+    if isinstance(picture, Figure):
+        picture.savefig(buffer, format="png", dpi=120)
+    else:
+        (Image.fromarray(picture) if isinstance(picture, np.ndarray) else picture).save(buffer, "PNG")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
-            if isinstance(picture, Figure):
-                picture.savefig(file, format="png", dpi=120)
-            else:
-                (Image.fromarray(picture) if isinstance(picture, np.ndarray) else picture).save(file, "PNG")
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        write_atomically(path, buffer.getvalue(), sync=False)  # a picture can be drawn again
     except OSError as error:
         raise DataError(f"{path} can't be written ({error.strerror}); choose another place") from error
-    finally:
-        if temporary.parent.is_dir():
-            temporary.unlink(missing_ok=True)
     return path

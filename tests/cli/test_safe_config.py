@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from clip_plugins.cli.config import load_config
 from clip_plugins.cli.safe_config import check_content, load_safe_config, registered_names
 from clip_plugins.errors import ConfigError
 
@@ -94,6 +95,14 @@ def test_harmless_config_is_read_as_it_is(suffix: str, tmp_path: Path):
     path = tmp_path / f"config.{suffix}"
     path.write_text(json.dumps(HARMLESS))
     assert load_safe_config(path).to_dict() == HARMLESS
+
+
+def test_overrides_of_a_safe_config_are_checked_too(tmp_path: Path):
+    (tmp_path / "config.json").write_text(json.dumps(HARMLESS))
+    changed = load_config(tmp_path / "config.json", ["randomness.seed=3"], is_safe=True)
+    assert changed.randomness.seed == 3
+    with pytest.raises(ConfigError, match=r"optimizer\.type: 'os\.system' isn't registered"):
+        load_config(tmp_path / "config.json", ["optim_wrapper.optimizer.type=os.system"], is_safe=True)
 
 
 def test_python_is_refused_unread(tmp_path: Path):
