@@ -1,7 +1,9 @@
 """ov_shapes (the embedded benchmark), image-text pairs, readers for public annotation formats."""
 from importlib.util import find_spec
 
-__all__: list[str] = []
+from clip_plugins.datasets.image_text import ImageTextDataset
+
+__all__ = ["ImageTextDataset"]
 
 if find_spec("mmdet") is not None:
     from clip_plugins.datasets.detection import OpenVocabularyCocoDataset
