@@ -1,5 +1,7 @@
-# 399 photographs of COCO, 48 base and 17 novel names as in OV-COCO; the folder is not part of this repository.
-data_root = "../shared/data/coco_tiny/"
+# 399 photographs of COCO, 48 base and 17 novel names as in OV-COCO; the folder is not part of this repository
+# (another place than ../shared/data: environment variable CLIP_PLUGINS_PHOTOGRAPHS).
+data_root = "{{$CLIP_PLUGINS_PHOTOGRAPHS:../shared/data}}/coco_tiny/"
+val_annotations = data_root + "instances_val.json"
 dataset_type = "clip_plugins.OpenVocabularyCocoDataset"
 backend_args = None
 image_scale = (320, 320)  # the photographs' long side: nothing is enlarged
@@ -57,7 +59,7 @@ names_seen_by_clip = [
 ]  # fmt: skip
 val_evaluator = dict(
     type="clip_plugins.OpenVocabularyMetric",
-    ann_file=data_root + "instances_val.json",
+    ann_file=val_annotations,
     extra_groups=dict(novel_seen_by_clip=names_seen_by_clip),
 )
 test_evaluator = val_evaluator

@@ -1,5 +1,7 @@
-# 234 photographs of five domains, 17 base and 8 novel names; the folder is not part of this repository.
-data_root = "../shared/data/wild/"
+# 234 photographs of five domains, 17 base and 8 novel names; the folder is not part of this repository
+# (another place than ../shared/data: environment variable CLIP_PLUGINS_PHOTOGRAPHS).
+data_root = "{{$CLIP_PLUGINS_PHOTOGRAPHS:../shared/data}}/wild/"
+val_annotations = data_root + "instances_val.json"
 dataset_type = "clip_plugins.OpenVocabularyCocoDataset"
 backend_args = None
 image_scale = (320, 320)  # the photographs' long side: nothing is enlarged
@@ -51,6 +53,6 @@ val_dataloader = dict(
     ),
 )
 test_dataloader = val_dataloader
-val_evaluator = dict(type="clip_plugins.OpenVocabularyMetric", ann_file=data_root + "instances_val.json")
+val_evaluator = dict(type="clip_plugins.OpenVocabularyMetric", ann_file=val_annotations)
 test_evaluator = val_evaluator
 randomness = dict(seed=0)

@@ -1,0 +1,110 @@
+"""The main job on real photographs: a CLIP trained on pairs, then the walk on each of two sets."""
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from clip_plugins.cli.steps import Step
+from clip_plugins.cli.walk import VERSIONS, Row, Walk, markdown_table
+from clip_plugins.files import write_atomically, write_json
+
+CLIP_CONFIG = Path("configs/clip/clip_resnet_real.py")
+CONFIGS = Path("configs/vild")
+SUFFIX = "faster-rcnn_clip-resnet_fpn"
+GROUPS = {
+    "coco_tiny": ("base", "novel", "novel_seen_by_clip", "all"),
+    "wild": ("base", "novel", "all"),
+}
+PROPOSALS_AN_IMAGE = 64
+# where configs look for the photographs, and for what was trained on them
+PHOTOGRAPHS, FOLDER = "CLIP_PLUGINS_PHOTOGRAPHS", "CLIP_PLUGINS_DEMO_REAL"
+NEEDED = ("tiny_imagenet", "captions", *GROUPS)
+
+
+def absent_photographs(root: Path) -> list[str]:
+    """Which of the needed folders aren't below `root`."""
+    return [name for name in NEEDED if not (root / name).is_dir()]
+
+
+@dataclass(frozen=True)
+class PhotographJob:
+    """Everything that `make demo-real` does.
+
+    Args:
+        folder: where weights, caches and results go.
+        root: folder with the photographs.
+        seed: of every training.
+    """
+
+    folder: Path
+    root: Path
+    seed: int = 0
+
+    @property
+    def encoder(self) -> Path:
+        """Weights of the CLIP for photographs."""
+        return self.folder / "clip" / "encoder.safetensors"
+
+    def walks(self) -> dict[str, Walk]:
+        """Set -> its base detector, proposal cache and rows."""
+        return {
+            name: Walk(
+                folder=self.folder / name,
+                base_config=config_of("base", name),
+                rows=rows(name),
+                groups=groups,
+                prepared=(self.root / name / "instances_train.json", self.encoder),
+                seed=self.seed,
+                cache_arguments=("--max-proposals", str(PROPOSALS_AN_IMAGE)),
+            )
+            for name, groups in GROUPS.items()
+        }
+
+    def chains(self) -> dict[str, list[Step]]:
+        """Folder below `folder` -> the commands whose records lie there, in order."""
+        return {"clip": [self._train_clip()], **{name: walk.steps() for name, walk in self.walks().items()}}
+
+    def set_environment(self) -> None:
+        """Tell the configs of all commands where things are."""
+        os.environ[PHOTOGRAPHS], os.environ[FOLDER] = str(self.root), str(self.folder)
+
+    def _train_clip(self) -> Step:
+        command = ("tools/train.py", str(CLIP_CONFIG), "--work-dir", str(self.folder / "clip"), "--seed",
+                   str(self.seed), "--resume")
+        pairs = (self.root / "coco_tiny" / "image_labels.json", self.root / "wild" / "image_labels.json",
+                 self.root / "captions" / "captions.jsonl")
+        return Step("train CLIP", command, outputs=(self.encoder,), inputs=(CLIP_CONFIG, *pairs))
+
+
+def config_of(method: str, name: str) -> Path:
+    """Config file of a method on a set."""
+    return CONFIGS / f"{method}_{SUFFIX}_{name}.py"
+
+
+def rows(name: str) -> tuple[Row, ...]:
+    """The rows of a set's table: CLIP alone, the paper's variants, chance, the oracle."""
+    ensemble = Row("ViLD-ensemble", config_of("vild-ensemble", name))
+    return (
+        Row("CLIP on proposals", config_of("clip-on-proposals", name), is_trained=False),
+        Row("ViLD-text", config_of("vild-text", name)),
+        ensemble,
+        Row("chance (random embeddings)", ensemble.config, weights=ensemble.method,
+            options=("custom_hooks.0.chance_seed=0",)),
+        Row("oracle (trained on all names)", config_of("oracle", name)),
+    )
+
+
+def write_summaries(folder: Path, tables: dict[str, Sequence[dict[str, Any]]], minutes: float, seed: int) -> str:
+    """Write `summary.json` (rows of all sets, each with its `dataset`) and `summary.md` (a table a set).
+
+    Returns:
+        the text of `summary.md`.
+    """
+    every = [{"dataset": name, **row} for name, table in tables.items() for row in table]
+    write_json(folder / "summary.json", {"rows": every, "minutes": round(minutes, 1), "seed": seed,
+                                         "versions": {package: version(package) for package in VERSIONS}})
+    text = "\n".join(f"## {name}\n\n{markdown_table(table)}" for name, table in tables.items())
+    write_atomically(folder / "summary.md", text.encode())
+    return text

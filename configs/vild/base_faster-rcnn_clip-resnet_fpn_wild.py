@@ -1,0 +1,23 @@
+# Where is an object, whatever its name? Trained on the boxes of base names; its first stage makes the
+# proposal cache, and the other configs of wild start from its weights.
+_base_ = ["../_base_/models/faster-rcnn_clip-resnet_fpn.py", "../_base_/vild_wild.py"]
+max_iters = 600
+model = dict(test_cfg=dict(rcnn=dict(nms=dict(iou_threshold=0.7))))
+train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
+param_scheduler = [
+    dict(type="LinearLR", start_factor=0.1, by_epoch=False, begin=0, end=40),
+    dict(type="CosineAnnealingLR", by_epoch=False, begin=40, end=max_iters, eta_min_ratio=0.01),
+]
+train_pipeline = [
+    dict(type="clip_plugins.LoadImage"),
+    dict(type="LoadAnnotations", with_bbox=True),
+    dict(type="clip_plugins.ForgetNames"),
+    dict(type="RandomResize", scale=(320, 320), ratio_range=(0.75, 1.25), keep_ratio=True),
+    dict(type="RandomFlip", prob=0.5),
+    dict(type="PackDetInputs"),
+]
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+val_evaluator = dict(
+    _delete_=True, type="clip_plugins.ProposalRecall", ann_file={{_base_.val_annotations}}
+)
+test_evaluator = val_evaluator
