@@ -1,27 +1,19 @@
 import json
 import os
 import pickle
+import resource
 import signal
-import subprocess
-import sys
-import textwrap
+import time
 
 import numpy as np
 import pytest
 
 from clip_plugins.errors import CacheError, ShapeError
-from clip_plugins.store import Field, Store, StoreWriter
+from clip_plugins.store import Field, Store, StoreWriter, environments, locking
 from clip_plugins.store.network import network_file_system
 
 FIELDS = {"rows": Field("float32", (None, 3))}
 FINGERPRINT = {"encoder": "abc", "top": 20}
-
-SETTING = """
-import os, resource, signal, sys, numpy as np
-from clip_plugins.errors import CacheError
-from clip_plugins.store import Field, StoreWriter, environments
-FINGERPRINT, FIELDS = {"encoder": "abc", "top": 20}, {"rows": Field("float32", (None, 3))}
-"""
 
 
 def entry(seed: int, rows: int = 4) -> dict:
@@ -36,9 +28,33 @@ def make(path, ids=range(6), fingerprint=FINGERPRINT, complete=True):
     return path
 
 
-def run(code: str, *arguments, **options) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-c", SETTING + textwrap.dedent(code), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, **options)
+def start(work):
+    """Fork a process that does the work; gives a function that waits for its exit code and error text.
+
+    The exit code is minus the signal that ended the process.
+    """
+    receiving, sending = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            work()
+        except BaseException as error:
+            os.write(sending, f"{type(error).__name__}: {error}".encode())
+            os._exit(1)
+        os._exit(0)
+    os.close(sending)
+
+    def wait() -> tuple[int, str]:
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        with open(receiving, encoding="utf-8") as pipe:
+            return code, pipe.read()
+
+    return wait
+
+
+def in_child(work) -> tuple[int, str]:
+    """Exit code and error text of a forked process that does the work."""
+    return start(work)()
 
 
 def test_what_was_put_is_read_back(tmp_path):
@@ -96,23 +112,27 @@ def test_the_map_grows_when_it_is_full(tmp_path, monkeypatch):
 
 def test_a_reader_follows_a_map_that_another_process_grew(tmp_path):
     store = Store(make(tmp_path / "s", complete=False))
-    assert 0 in store
-    code = """
-        with StoreWriter(sys.argv[1], FINGERPRINT, FIELDS) as writer:
-            writer.put({100: {"rows": np.ones((9_000_000, 3), np.float32)}})
-    """
-    assert run(code, tmp_path / "s").returncode == 0
-    assert store[100]["rows"].shape == (9_000_000, 3)
+    is_open, opened = os.pipe()
+
+    def read_before_and_after() -> None:
+        assert 0 in store
+        os.write(opened, b".")
+        deadline = time.monotonic() + 50
+        while 100 not in store and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert store[100]["rows"].shape == (9_000_000, 3)
+
+    wait = start(read_before_and_after)
+    os.read(is_open, 1)
+    with StoreWriter(tmp_path / "s", FINGERPRINT, FIELDS) as writer:
+        writer.put({100: {"rows": np.ones((9_000_000, 3), np.float32)}})
+    assert wait() == (0, "")
 
 
 def test_reading_works_before_and_after_a_fork_in_parent_and_child(tmp_path):
     store = Store(make(tmp_path / "s"))
     assert 1 in store
-    child = os.fork()
-    if child == 0:
-        correct = (store[2]["rows"] == entry(2)["rows"]).all()
-        os._exit(0 if correct else 1)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert in_child(lambda: np.testing.assert_array_equal(store[2]["rows"], entry(2)["rows"])) == (0, "")
     np.testing.assert_array_equal(store[3]["rows"], entry(3)["rows"])
 
 
@@ -141,10 +161,12 @@ def test_other_fields_are_refused(tmp_path):
 
 def test_a_second_writer_is_refused_by_name(tmp_path):
     first = StoreWriter(tmp_path / "s", FINGERPRINT, FIELDS)
-    with pytest.raises(CacheError, match=f"being written by process {os.getpid()} on"):
+    refusal = f"being written by process {os.getpid()} on"
+    with pytest.raises(CacheError, match=refusal):
         StoreWriter(tmp_path / "s", FINGERPRINT, FIELDS)
-    refused = run("StoreWriter(sys.argv[1], FINGERPRINT, FIELDS)", tmp_path / "s")
-    assert f"being written by process {os.getpid()} on" in refused.stderr
+    locking._held.clear()  # what another process finds: nothing held by itself
+    code, error = in_child(lambda: StoreWriter(tmp_path / "s", FINGERPRINT, FIELDS))
+    assert code == 1 and refusal in error
     first.close()
     StoreWriter(tmp_path / "s", FINGERPRINT, FIELDS).close()
 
@@ -207,18 +229,15 @@ def test_a_folder_that_is_no_store_is_refused_by_reader_and_writer(tmp_path):
 
 
 def test_a_full_disk_is_one_sentence_and_keeps_what_was_finished(tmp_path):
-    code = """
-        writer = StoreWriter(sys.argv[1], FINGERPRINT, FIELDS)
-        writer.put({0: {"rows": np.ones((10, 3), np.float32)}})
+    def fill_the_disk() -> None:
+        writer = StoreWriter(tmp_path / "s", FINGERPRINT, FIELDS)
+        writer.put({0: entry(0)})
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
-        try:
-            writer.put({1: {"rows": np.ones((100_000, 3), np.float32)}})
-        except CacheError as error:
-            sys.exit(str(error))
-    """
-    result = run(code, tmp_path / "s")
-    assert "its disk is full or fails" in result.stderr and "Traceback" not in result.stderr
+        writer.put({1: {"rows": np.ones((100_000, 3), np.float32)}})
+
+    code, error = in_child(fill_the_disk)
+    assert code == 1 and error.startswith("CacheError") and "its disk is full or fails" in error
     assert Store(tmp_path / "s").ids() == [0] and Store(tmp_path / "s").verify() == []
     make(tmp_path / "s", range(2))
 
@@ -260,35 +279,38 @@ def test_a_store_that_vanishes_is_one_sentence_for_reader_and_writer(tmp_path):
 
 
 def test_a_killed_writer_leaves_every_finished_put_and_nothing_of_another(tmp_path):
-    code = """
-        writer = StoreWriter(sys.argv[1], FINGERPRINT, FIELDS)
-        writer.put({0: {"rows": np.ones((10, 3))}, 1: {"rows": np.ones((10, 3))}})
+    def die_within_a_put() -> None:
+        writer = StoreWriter(tmp_path / "s", FINGERPRINT, FIELDS)
+        writer.put({0: entry(0), 1: entry(1)})
         with environments.transaction(writer.path, write=True) as transaction:
             transaction.put(b"i unfinished", b"x" * 100_000)
             os.kill(os.getpid(), signal.SIGKILL)
-    """
-    code = code.replace("np.ones((10, 3))", "np.ones((10, 3), np.float32)")
-    assert run(code, tmp_path / "s").returncode == -9
+
+    assert in_child(die_within_a_put)[0] == -signal.SIGKILL
     assert Store(tmp_path / "s").ids() == [0, 1] and Store(tmp_path / "s").verify() == []
     with StoreWriter(tmp_path / "s", FINGERPRINT, FIELDS) as writer:
         assert writer.missing([0, 1, 2]) == [2]
 
 
 def test_a_child_that_outlives_a_killed_writer_does_not_keep_the_next_one_out(tmp_path):
-    code = """
-        writer = StoreWriter(sys.argv[1], FINGERPRINT, FIELDS)
+    def die_and_leave_a_child() -> None:
+        os.setpgid(0, 0)
+        StoreWriter(tmp_path / "s", FINGERPRINT, FIELDS)
+        os.write(leaving, str(os.getpid()).encode())
         if os.fork() == 0:
             signal.pause()
         os.kill(os.getpid(), signal.SIGKILL)
-    """
-    group = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "start_new_session": True}
-    command = [sys.executable, "-c", SETTING + textwrap.dedent(code), str(tmp_path / "s")]
-    process = subprocess.Popen(command, **group)
-    assert process.wait(60) == -9
+
+    receiving, leaving = os.pipe()
+    process = os.fork()
+    if process == 0:
+        die_and_leave_a_child()
+    assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == -signal.SIGKILL
     try:
+        assert int(os.read(receiving, 20)) == process
         StoreWriter(tmp_path / "s", FINGERPRINT, FIELDS).close()
     finally:
-        os.killpg(process.pid, signal.SIGKILL)  # the child, which shares the writer's process group
+        os.killpg(process, signal.SIGKILL)  # the child, which shares the writer's process group
 
 
 def test_network_file_systems_are_told_by_the_longest_mount_point(tmp_path):
