@@ -1,4 +1,4 @@
-"""Shared fixtures: where the real data lies, and single-threaded torch."""
+"""Shared fixtures: where the real data lies; caches that don't touch the user's home."""
 from pathlib import Path
 
 import pytest
@@ -12,3 +12,11 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip(f"the shared data folder is absent (looked for {SHARED.name}/ beside the project)")
     return SHARED
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory):
+    """Text embeddings made by tests go to a folder of their own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CLIP_PLUGINS_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield

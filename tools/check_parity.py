@@ -4,11 +4,12 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from clip_plugins.errors import ClipPluginsError
-from tests.parity.harness import NotImplementedCase, Row, check
+if TYPE_CHECKING:
+    from tests.parity.harness import Row
 
 EXAMPLE = "example: tools/check_parity.py ../shared/parity/mmcv-ops ../shared/parity/clip-*"
 
@@ -34,21 +35,25 @@ def print_table(folder: str, rows: list[Row], misses_only: bool) -> None:
 def main(arguments: list[str] | None = None) -> int:
     """Check every folder: 1 on a miss or a method without implementation, 2 on a folder that is no case."""
     args = parse_arguments(arguments)
+    from clip_plugins.cli import door
+    return door(lambda: check_folders(args.folders, args.misses))
+
+
+def check_folders(folders: list[str], misses_only: bool) -> int:
+    """Print every folder's table; 1 where one fails, else 0."""
+    from tests.parity.harness import NotImplementedCase, check
     failed = []
-    for folder in args.folders:
+    for folder in folders:
         try:
             rows = check(folder)
         except NotImplementedCase as missing:
             print(f"{missing}\n")
             failed.append(folder)
             continue
-        except ClipPluginsError as error:
-            print(error, file=sys.stderr)
-            return 2
-        print_table(folder, rows, args.misses)
+        print_table(folder, rows, misses_only)
         if not rows or not all(row.ok for row in rows):
             failed.append(folder)
-    print(f"{len(args.folders) - len(failed)} of {len(args.folders)} folders pass")
+    print(f"{len(folders) - len(failed)} of {len(folders)} folders pass")
     return 1 if failed else 0
 
 

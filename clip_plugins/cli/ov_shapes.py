@@ -43,9 +43,8 @@ def experiment_rows() -> tuple[Row, ...]:
 
 def prepare_step() -> Step:
     """Generates the benchmark where it isn't there yet."""
-    return Step("generate ov_shapes",
-                ("tools/prepare_data.py", "ov_shapes", "--root", str(DATA), "--captions", "0", "--drawings", "0"),
-                outputs=(DATA / "annotations" / "instances_test.json",))
+    command = ("tools/prepare_data.py", "ov_shapes", "--root", str(DATA), "--captions", "0", "--drawings", "0")
+    return Step("generate ov_shapes", command, outputs=(DATA / "annotations" / "instances_test.json",))
 
 
 def walk(folder: Path, rows: tuple[Row, ...], seed: int) -> Walk:
