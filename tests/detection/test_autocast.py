@@ -24,5 +24,5 @@ def test_auto_takes_bfloat16_where_the_device_is_fast_in_it(fast, expected, monk
 
 
 def test_an_unknown_precision_is_refused():
-    with pytest.raises(ConfigError, match="'half'.*auto"):
+    with pytest.raises(ConfigError, match=r"'half'.*auto"):
         product_type("half")

@@ -40,6 +40,12 @@ class CLIPRoIHead(OpenVocabulary, StandardRoIHead):
         self.use_objectness, self.temperature = use_objectness, temperature
         self.region_encoder = RegionEncoder(frozen, embed_dim, **(region_encoder or {}))
 
+    def _load_from_state_dict(self, state_dict: dict, prefix: str, *rest: object) -> None:
+        second_stage = tuple(prefix + name for name in ("bbox_head.", "mask_head."))
+        for key in [key for key in state_dict if key.startswith(second_stage)]:
+            state_dict.pop(key)  # any two-stage detector's checkpoint will do; only its first stage is used
+        super()._load_from_state_dict(state_dict, prefix, *rest)
+
     @property
     def with_bbox(self) -> bool:
         """Detections come out although there is no box head."""

@@ -145,9 +145,10 @@ def test_base_names_of_the_config_outrank_those_seen():
 def test_novel_names_leave_the_training_softmax():
     model = small.build({**small.VARIANTS["text"], "base_names": ["name 0", "name 1"]}).train()
     logits = []
-    model.roi_head.bbox_head.classifier.register_forward_hook(
-        lambda module, given, out: (out.retain_grad(), logits.append(out)) and None)
-    model.loss(*small.batch())["loss_text"].backward()
+    model.roi_head.bbox_head.classifier.register_forward_hook(lambda m, given, out: logits.append(out))
+    loss = model.loss(*small.batch())["loss_text"]
+    logits[0].retain_grad()
+    loss.backward()
     assert (logits[0].grad != 0).any(dim=0).tolist() == [True, True, False, False, False, True]
 
 
@@ -227,6 +228,15 @@ def test_clip_on_proposals_scores_the_proposals_themselves(use_objectness):
 def test_clip_on_proposals_trains_the_first_stage_alone():
     model = small.build({"type": "clip_plugins.CLIPRoIHead", "embed_dim": small.WIDTH}).train()
     assert set(model.loss(*small.batch())) == {"loss_rpn_cls", "loss_rpn_bbox"}
+
+
+def test_clip_on_proposals_takes_the_first_stage_of_any_checkpoint():
+    trained = small.build(small.VARIANTS["ensemble"], masks=True)
+    state = {name: value for name, value in trained.state_dict().items() if "image_head" not in name}
+    head = {"type": "clip_plugins.CLIPRoIHead", "embed_dim": small.WIDTH}
+    model = small.build(head, seed=1)
+    model.load_state_dict(state, strict=True)
+    assert torch.equal(model.rpn_head.rpn_conv.weight, trained.rpn_head.rpn_conv.weight)
 
 
 def test_two_second_opinions_are_refused():
