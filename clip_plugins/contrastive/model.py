@@ -41,17 +41,16 @@ class Teacher:
         self.cosine, self.relational = cosine, relational
         self.initialise_text, self.freeze_text = initialise_text, freeze_text
 
-    def losses(self, pixels: Tensor, embeddings: Tensor) -> dict[str, Tensor]:
+    def losses(self, embeddings: Tensor, target: Tensor) -> dict[str, Tensor]:
         """Distillation losses, those with weight 0 left out.
 
         Args:
-            pixels: (B, 3, S, S) as the student saw them.
             embeddings: (B, D) the student's, of any length.
+            target: (B, E) the teacher's of the same pixels.
 
         Returns:
             Name -> weighted scalar.
         """
-        target = self.encoder.encode_image(pixels)  # B x D
         found = {}
         if self.cosine:
             found["loss_teacher_cosine"] = self.cosine * cosine_distillation(embeddings, target)
@@ -157,13 +156,14 @@ class CLIPPretraining(BaseModel):
         with training_precision(pixels.device.type, self.precision):
             images = self.encoder.encode_image(pixels)  # B x D, float32
             texts = self.encode_captions(captions)
+            target = None if self.teacher is None else self.teacher.encoder.encode_image(pixels)
         unit_images, unit_texts = (nn.functional.normalize(x.float(), dim=-1) for x in (images, texts))
         scale = self.encoder.logit_scale
         found = {
             "loss_contrastive": self.contrastive_loss(unit_images, unit_texts, scale, keys=caption_keys(keys))
         }
         if self.teacher is not None:
-            found |= self.teacher.losses(pixels, images.float())
+            found |= self.teacher.losses(images.float(), target)
         return found | {"logit_scale": scale.detach()}
 
     def encode_captions(self, captions: Sequence[str]) -> Tensor:

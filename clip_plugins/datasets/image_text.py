@@ -3,7 +3,7 @@
 import random
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -83,6 +83,7 @@ class ImageTextDataset(BaseDataset):
         classes: names, or what `Vocabulary.load` reads (below data_root); True takes the sorted captions of
             the file. Evaluation keeps their pairs only, training keeps all.
         crop: options of `CropRule` (training only; evaluation cuts the box times `context`, warped).
+        crop_of: kind of pair -> options that differ from `crop`.
         context: factor on the box in evaluation.
         captions: options of `CaptionVariation` (training).
         repeats: kind of pair -> how often it occurs in an epoch (0 drops it), where the file gives kinds.
@@ -101,6 +102,7 @@ class ImageTextDataset(BaseDataset):
         size: int = 64,
         classes: Sequence[str] | str | bool = False,
         crop: Mapping | None = None,
+        crop_of: Mapping[str, Mapping] | None = None,
         context: float = 1.0,
         captions: Mapping | None = None,
         repeats: Mapping[str, int] | None = None,
@@ -109,6 +111,7 @@ class ImageTextDataset(BaseDataset):
     ):
         self.images, self.size, self.context, self.memory_gib = images, size, context, memory_gib
         self.crop = CropRule(**(crop or {}))
+        self.crop_of = {kind: replace(self.crop, **options) for kind, options in (crop_of or {}).items()}
         self.repeats = dict(repeats or {})
         self.variation = None if captions is None else CaptionVariation(**captions)
         self.classes = classes
@@ -165,7 +168,7 @@ class ImageTextDataset(BaseDataset):
 
     def _cut(self, pair: dict, picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """A random window of the pair, size x size x 3."""
-        rule = self.crop
+        rule = self.crop_of.get(pair["kind"], self.crop)
         if pair["box"] is None:
             return cut_window(picture, self._fixed_window(pair, picture), self.size, clip=True)
         context = (1.0, 1.0) if rng.random() < rule.tight else rule.context

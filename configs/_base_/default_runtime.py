@@ -1,6 +1,6 @@
 """What every run shares: hooks, logs, seed. Types of this package carry its scope, so mmdet configs keep theirs."""
 default_scope = "mmengine"
-custom_imports = dict(imports=["clip_plugins", "clip_plugins.encoders", "clip_plugins.vocabulary", "clip_plugins.contrastive", "clip_plugins.datasets.image_text"], allow_failed_imports=False)
+custom_imports = dict(imports=["clip_plugins"], allow_failed_imports=False)
 randomness = dict(seed=0)
 env_cfg = dict(cudnn_benchmark=False, mp_cfg=dict(mp_start_method="fork", opencv_num_threads=0))
 default_hooks = dict(

@@ -11,15 +11,15 @@ custom_imports = dict(
 model = dict(
     type="clip_plugins.CLIPPretraining",
     encoder={{_base_.untrained_encoder}},
-    loss=dict(type="clip_plugins.ContrastiveLoss"),
+    loss=dict(type="clip_plugins.ContrastiveLoss", label_smoothing=0.1),
     data_preprocessor=dict(flip=0.5, brightness=0.3, contrast=0.3),
 )
 
-max_iters = 3600
-warmup_iters = 180
+max_iters = 3000
+warmup_iters = 150
 optim_wrapper = dict(
     type="OptimWrapper",
-    optimizer=dict(type="AdamW", lr=2e-3, weight_decay=0.05, betas=(0.9, 0.98)),
+    optimizer=dict(type="AdamW", lr=2e-3, weight_decay=0.1, betas=(0.9, 0.98)),
     clip_grad=dict(max_norm=1.0),
     paramwise_cfg=dict(
         norm_decay_mult=0.0, bias_decay_mult=0.0, custom_keys=dict(logit_scale=dict(decay_mult=0.0))
@@ -29,10 +29,10 @@ param_scheduler = [
     dict(type="LinearLR", start_factor=0.01, by_epoch=False, begin=0, end=warmup_iters),
     dict(type="CosineAnnealingLR", eta_min=0.0, by_epoch=False, begin=warmup_iters, end=max_iters),
 ]
-train_cfg = dict(type="IterBasedTrainLoop", max_iters=max_iters, val_interval=900)
+train_cfg = dict(type="IterBasedTrainLoop", max_iters=max_iters, val_interval=500)
 val_cfg = dict()
 test_cfg = dict()
-default_hooks = dict(checkpoint=dict(by_epoch=False, interval=450))
+default_hooks = dict(checkpoint=dict(by_epoch=False, interval=500))
 custom_hooks = [
     dict(type="clip_plugins.VocabularyHook", prompts="imagenet7"),
     dict(type="clip_plugins.ExportEncoderHook", path="encoder.safetensors", dtype="fp32"),

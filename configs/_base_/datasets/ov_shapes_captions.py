@@ -13,8 +13,9 @@ train_dataloader = dict(
         data_root=data_root,
         ann_file="annotations/captions.jsonl",
         classes=classes,
-        # two thirds of a batch are single objects; drawings are few and hard
-        repeats=dict(object=2, sketch=3, drawing=2),
+        # three quarters of a batch are single objects; drawings are few and hard
+        repeats=dict(object=4, sketch=8, drawing=4),
+        crop_of=dict(sketch=dict(context=(1.0, 3.0), tight=0.2)),
         captions=dict(prompts=["vild63", "imagenet80", "single"], bare=0.25, kept=0.15, noun_only=0.05),
     ),
 )

@@ -1,0 +1,41 @@
+"""The shipped ViT variant of TinyCLIP: the ResNet variant is its teacher and lends it the text tower.
+
+Contrast alone takes a ViT hours on two cores; the teacher's embedding of the same crop tells it much more.
+"""
+_base_ = ["../_base_/datasets/ov_shapes_captions.py", "../_base_/default_runtime.py"]
+
+model = dict(
+    type="clip_plugins.CLIPPretraining",
+    encoder=dict(type="clip_plugins.TinyCLIP", variant="vit", pretrained=False),
+    loss=dict(type="clip_plugins.ContrastiveLoss"),
+    teacher=dict(
+        encoder=dict(type="clip_plugins.TinyCLIP", variant="resnet"),
+        cosine=20.0,
+        initialise_text=True,
+        freeze_text=True,  # the teacher's space is the target, so its texts stay where they are
+    ),
+    data_preprocessor=dict(flip=0.5, brightness=0.1, contrast=0.1, noise=0.01),
+)
+
+max_iters = 1500
+warmup_iters = 150
+optim_wrapper = dict(
+    type="OptimWrapper",
+    optimizer=dict(type="AdamW", lr=1.5e-3, weight_decay=0.05, betas=(0.9, 0.98)),
+    clip_grad=dict(max_norm=1.0),
+    paramwise_cfg=dict(
+        norm_decay_mult=0.0, bias_decay_mult=0.0, custom_keys=dict(logit_scale=dict(decay_mult=0.0))
+    ),
+)
+param_scheduler = [
+    dict(type="LinearLR", start_factor=0.01, by_epoch=False, begin=0, end=warmup_iters),
+    dict(type="CosineAnnealingLR", eta_min=0.0, by_epoch=False, begin=warmup_iters, end=max_iters),
+]
+train_cfg = dict(type="IterBasedTrainLoop", max_iters=max_iters, val_interval=750)
+val_cfg = dict()
+test_cfg = dict()
+default_hooks = dict(checkpoint=dict(by_epoch=False, interval=250))
+custom_hooks = [
+    dict(type="clip_plugins.VocabularyHook", prompts="single"),
+    dict(type="clip_plugins.ExportEncoderHook", path="tiny_vit.safetensors", dtype="fp16"),
+]
