@@ -14,9 +14,10 @@ from pathlib import Path
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """The command line; nothing heavy is imported before it is known to be right."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data-root", type=Path, default=Path("../shared/data"),
-                        help="folder with tiny_imagenet, captions, coco_tiny and wild (default: ../shared/data)")
+                        help="folder of tiny_imagenet, captions, coco_tiny, wild (default: ../shared/data)")
     parser.add_argument("--work-dir", type=Path, default=Path("work_dirs/demo_real"),
                         help="where everything goes (default: work_dirs/demo_real)")
     parser.add_argument("--seed", type=int, default=0)
@@ -39,7 +40,7 @@ def run(folder: Path, root: Path, seed: int) -> None:
 
     absent = absent_photographs(root)
     if absent:
-        print(f"demo-real is skipped: {root} has no {', '.join(absent)}; say where they are with --data-root.")
+        print(f"demo-real is skipped: {root} has no {', '.join(absent)}; name their folder with --data-root")
         return
     job = PhotographJob(folder, root, seed)
     job.set_environment()

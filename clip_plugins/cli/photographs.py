@@ -96,7 +96,9 @@ def rows(name: str) -> tuple[Row, ...]:
     )
 
 
-def write_summaries(folder: Path, tables: dict[str, Sequence[dict[str, Any]]], minutes: float, seed: int) -> str:
+def write_summaries(
+    folder: Path, tables: dict[str, Sequence[dict[str, Any]]], minutes: float, seed: int
+) -> str:
     """Write `summary.json` (rows of all sets, each with its `dataset`) and `summary.md` (a table a set).
 
     Returns:

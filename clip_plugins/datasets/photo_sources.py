@@ -1,6 +1,5 @@
 """Where photographs and words about them come from: webdataset shards, image-level labels, captions."""
 
-import io
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -9,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from clip_plugins.datasets.caption_variation import article
-from clip_plugins.errors import ConfigError, DataError
+from clip_plugins.datasets.webdataset_shards import ShardSample, index_shard
+from clip_plugins.errors import DataError
 from clip_plugins.files import read_json
 
 LONGEST_LIST = 5  # labels in one caption; more wouldn't fit a small text tower's context
@@ -55,36 +55,27 @@ def read_shards(folder: Path, pattern: str, kind: str = "coco", key: str = "wnid
 
     Raises:
         DataError: no shard, a damaged one, or a sample without picture or names.
-        ConfigError: the package webdataset is absent.
     """
-    try:
-        import webdataset  # an extra: who trains no CLIP needs no shards
-    except ImportError as error:
-        raise ConfigError("shards need webdataset; pip install 'clip_plugins[web]'") from error
     shards = sorted(folder.glob(pattern))
     if not shards:
         raise DataError(f"{folder} has no shard {pattern}; correct the path or fetch the dataset")
-    photographs = []
-    for shard in shards:
-        try:
-            samples = list(webdataset.WebDataset(str(shard), shardshuffle=False, empty_check=False))
-        except (OSError, ValueError) as error:
-            raise DataError(f"{shard} is no whole tar file ({error}); fetch it again") from error
-        photographs += [_of_sample(sample, shard, kind, key) for sample in samples]
-    return photographs
+    return [_of_sample(sample, kind, key) for shard in shards for sample in index_shard(shard)]
 
 
-def _of_sample(sample: Mapping[str, Any], shard: Path, kind: str, key: str) -> Photograph:
+def _of_sample(sample: ShardSample, kind: str, key: str) -> Photograph:
+    content = sample.read("json")
     try:
-        about = json.load(io.BytesIO(sample["json"]))
+        about = json.loads(content)
         names = tuple(about["names"])
         x, y, width, height = about.get("box") or (0, 0, 0, 0)
         box = (x, y, x + width, y + height) if width > 0 and height > 0 else None
-        return Photograph(sample["jpg"], about.get(kind) or about[key], about.get(kind), names, box=box)
+        return Photograph(
+            sample.read(sample.picture), about.get(kind) or about[key], about.get(kind), names, box=box
+        )
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(
-            f"sample {sample.get('__key__')} of {shard} lacks something ({type(error).__name__}: {error}); "
-            "each needs KEY.jpg and KEY.json with names"
+            f"{sample.shard}: the JSON of sample {sample.key} lacks something "
+            f"({type(error).__name__}: {error}); it needs names and {key}"
         ) from error
 
 

@@ -10,4 +10,5 @@ untrained_encoder = dict(
         text_cfg=dict(context_length=32, vocab_size=49408, width=64, heads=2, layers=2),
     ),
 )
-encoder = dict(pretrained="{{$CLIP_PLUGINS_DEMO_REAL:work_dirs/demo_real}}/clip/encoder.safetensors", **untrained_encoder)
+weights = "{{$CLIP_PLUGINS_DEMO_REAL:work_dirs/demo_real}}/clip/encoder.safetensors"
+encoder = dict(pretrained=weights, **untrained_encoder)
