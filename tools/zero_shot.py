@@ -1,11 +1,13 @@
 """Name pictures with a CLIP, by any list of names, without training.
 
-PATH is a picture, a folder of pictures, or a folder with one folder a class (`cat/1.jpg`, `red_star/2.png`);
-of the last the accuracy is counted, the table of its classes and the calibration plot are written.
+PATH is a picture, a folder of pictures, a folder with one folder a class (`cat/1.jpg`, `red_star/2.png`), or
+an annotation file (COCO instances, JSON lines of captions) with --images. Of the last two the accuracy is
+counted; the table of the classes and the calibration plot are written.
 
 examples:
   python tools/zero_shot.py photo.jpg --texts "red star, green ring, blue key"
   python tools/zero_shot.py pictures/ --out work_dirs/zero_shot --prompts vild63
+  python tools/zero_shot.py data/ov_shapes/annotations/instances_test.json --images data/ov_shapes/images
   python tools/zero_shot.py pictures/ --encoder ViT-B-32 --weights laion2b_s34b_b79k
 """
 import argparse
@@ -17,7 +19,11 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     """The command line; nothing heavy is imported before it is known to be right."""
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("path", help="picture, folder of pictures, or folder with one folder a class")
+    parser.add_argument("path", help="picture, folder of pictures, or folder with one folder a class, "
+                        "annotation file")
+    parser.add_argument("--images", help="PATH is an annotation file: folder of its pictures")
+    parser.add_argument("--context", type=float, default=1.0,
+                        help="factor on the boxes of an annotation file (default: %(default)s)")
     parser.add_argument("--texts", help='names: "a cat, a dog" or a text, JSON or YAML file of them '
                         "(default: the class folders' names, _ read as a blank)")
     parser.add_argument("--prompts", default="single", help="prompt set: bare, single, imagenet7, "
@@ -47,7 +53,10 @@ def run(args: argparse.Namespace) -> None:
 
     from clip_plugins.cli import zero_shot, zero_shot_report
 
-    pictures = zero_shot.find_pictures(args.path)
+    if args.images:
+        pictures = zero_shot.find_boxes(args.path, args.images, args.context)
+    else:
+        pictures = zero_shot.find_pictures(args.path)
     vocabulary = zero_shot.choose_names(pictures, args.texts, args.prompts)
     encoder = zero_shot.choose_encoder(args.encoder, args.weights)
     encoder.to(args.device or ("cuda" if torch.cuda.is_available() else "cpu"))

@@ -7,11 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
 from clip_plugins.cli.inference import SUFFIXES
+from clip_plugins.datasets.pair_files import read_pairs
+from clip_plugins.datasets.windows import jitter_window
 from clip_plugins.encoders import FrozenEncoder, build_encoder
 from clip_plugins.errors import ConfigError, DataError, VocabularyError
 from clip_plugins.images import read_image
@@ -26,11 +30,25 @@ class Pictures:
 
     Args:
         paths: M files.
-        folders: M names of their class folders, or None where nobody knows the truth.
+        truth: M names (of their class folders, of their boxes), or None where nobody knows it.
+        boxes: M windows x1, y1, x2, y2 in pixels, or None where whole pictures are meant.
     """
 
     paths: tuple[Path, ...]
-    folders: tuple[str, ...] | None = None
+    truth: tuple[str, ...] | None = None
+    boxes: tuple[tuple[float, float, float, float] | None, ...] | None = None
+
+    def take(self, indices: Sequence[int]) -> "Pictures":
+        """Some of them, in the order of the indices."""
+        picked = ((None if row is None else tuple(row[i] for i in indices)) for row in
+                  (self.paths, self.truth, self.boxes))
+        return Pictures(*picked)
+
+    def read(self, index: int) -> np.ndarray:
+        """One picture, or its window (black outside of the picture): H x W x 3 uint8 RGB."""
+        picture = read_image(self.paths[index])
+        box = None if self.boxes is None else self.boxes[index]
+        return picture if box is None else cut(picture, box)
 
 
 @dataclass(frozen=True)
@@ -59,7 +77,7 @@ def find_pictures(path: str | Path) -> Pictures:
         path: file or folder; folders whose names begin with a dot are skipped.
 
     Returns:
-        The pictures, sorted; `folders` where class folders were found.
+        The pictures, sorted; with truth where class folders were found.
 
     Raises:
         DataError: nothing there, or no picture in it.
@@ -78,6 +96,37 @@ def find_pictures(path: str | Path) -> Pictures:
     if not files:
         raise DataError(f"{path} holds no picture ({', '.join(SUFFIXES)}); give another folder")
     return Pictures(files)
+
+
+def find_boxes(path: str | Path, images: str | Path, context: float = 1.0) -> Pictures:
+    """The boxes of an annotation file, with their names.
+
+    Args:
+        path: whatever `read_pairs` reads (COCO instances, JSON lines of captions); pairs without a box are
+            whole pictures.
+        images: folder that the file names are relative to.
+        context: factor on width and height of each box.
+
+    Returns:
+        The windows, picture by picture.
+
+    Raises:
+        DataError: an annotation file that can't be read.
+    """
+    pairs = sorted(read_pairs(path), key=lambda pair: pair["file"])
+    still = np.random.default_rng(0)  # no jitter asked for
+    boxes = [
+        None if pair["box"] is None else jitter_window(tuple(pair["box"]), (context, context), 0.0, still)
+        for pair in pairs
+    ]
+    truth = tuple(pair["caption"] for pair in pairs)
+    return Pictures(tuple(Path(images) / pair["file"] for pair in pairs), truth, tuple(boxes))
+
+
+def cut(picture: np.ndarray, box: tuple[float, float, float, float]) -> np.ndarray:
+    """The whole pixels of a window, H x W x 3; black where it leaves the picture."""
+    corners = (*np.floor(box[:2]).astype(int).tolist(), *np.ceil(box[2:]).astype(int).tolist())
+    return np.asarray(Image.fromarray(picture).crop(corners))
 
 
 def _files(folder: Path) -> list[Path]:
@@ -107,10 +156,10 @@ def choose_encoder(name: str, weights: str | None = None) -> FrozenEncoder:
 
 
 def choose_names(pictures: Pictures, texts: str | Sequence[str] | None, prompts: str) -> Vocabulary:
-    """The names to choose from: the user's, or those of the class folders.
+    """The names to choose from: the user's, or those of the truth.
 
     Args:
-        pictures: with or without class folders.
+        pictures: with or without truth.
         texts: whatever `Vocabulary.load` reads, or None.
         prompts: prompt set.
 
@@ -118,19 +167,19 @@ def choose_names(pictures: Pictures, texts: str | Sequence[str] | None, prompts:
         The vocabulary.
 
     Raises:
-        VocabularyError: no names at all, or class folders that the names lack.
+        VocabularyError: no names at all, or true names that they lack.
     """
-    folders = None if pictures.folders is None else sorted(set(pictures.folders))
+    true_names = None if pictures.truth is None else sorted(set(pictures.truth))
     if texts is None:
-        if folders is None:
+        if true_names is None:
             raise VocabularyError('no names to choose from; give --texts "a cat, a dog" or a folder a class')
-        return Vocabulary.load(folders, prompts)
+        return Vocabulary.load(true_names, prompts)
     vocabulary = Vocabulary.load(texts, prompts)
-    missing = [name for name in folders or () if name not in vocabulary.names]
+    missing = [name for name in true_names or () if name not in vocabulary.names]
     if missing:
         raise VocabularyError(
-            f"{len(missing)} class folder(s) are no name of --texts: {', '.join(map(repr, missing[:5]))}; "
-            "add them or rename the folders"
+            f"{len(missing)} true name(s) are missing in --texts: {', '.join(map(repr, missing[:5]))}; "
+            "add them or rename the class folders"
         )
     return vocabulary
 
@@ -161,9 +210,9 @@ def classify(
         rows.append((encoder.logit_scale * images @ classes.T).softmax(dim=1).cpu())
         waiting.clear()
 
-    for index, path in enumerate(tqdm(pictures.paths, unit="picture", disable=len(pictures.paths) < 2)):
+    for index in tqdm(range(len(pictures.paths)), unit="picture", disable=len(pictures.paths) < 2):
         try:
-            waiting.append(encoder.preprocess(read_image(path)))
+            waiting.append(encoder.preprocess(pictures.read(index)))
         except DataError as error:
             if len(pictures.paths) == 1:
                 raise
@@ -176,19 +225,7 @@ def classify(
         flush()
     if not kept:
         raise DataError(f"none of the {len(pictures.paths)} pictures can be read; the first: {unreadable[0]}")
-    return _answers(pictures, kept, vocabulary.names, torch.cat(rows), tuple(unreadable))
-
-
-def _answers(
-    pictures: Pictures,
-    kept: list[int],
-    names: tuple[str, ...],
-    probabilities: Tensor,
-    unreadable: tuple[str, ...],
-) -> Answers:
-    paths = tuple(pictures.paths[index] for index in kept)
-    if pictures.folders is None:
-        return Answers(Pictures(paths), names, probabilities, None, unreadable)
-    folders = tuple(pictures.folders[index] for index in kept)
-    labels = torch.tensor([names.index(folder) for folder in folders])
-    return Answers(Pictures(paths, folders), names, probabilities, labels, unreadable)
+    pictures = pictures.take(kept)
+    truth = None if pictures.truth is None else [vocabulary.names.index(name) for name in pictures.truth]
+    labels = None if truth is None else torch.tensor(truth)
+    return Answers(pictures, vocabulary.names, torch.cat(rows), labels, tuple(unreadable))

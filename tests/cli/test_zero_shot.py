@@ -37,12 +37,12 @@ def _answers(rows: list[list[float]], labels: list[int] | None, names: tuple[str
 def test_class_folders_are_the_truth_and_the_names(folder):
     pictures = naming.find_pictures(folder)
     assert [path.name for path in pictures.paths] == ["c.png", "a.png", "b.PNG"]
-    assert pictures.folders == ("green ring", "red star", "red star")
+    assert pictures.truth == ("green ring", "red star", "red star")
     assert naming.choose_names(pictures, None, "single").names == ("green ring", "red star")
 
 
 def test_folder_of_pictures_and_single_picture_have_no_truth(folder):
-    assert naming.find_pictures(folder / "red_star").folders is None
+    assert naming.find_pictures(folder / "red_star").truth is None
     assert naming.find_pictures(folder / "red_star" / "a.png").paths == (folder / "red_star" / "a.png",)
 
 
@@ -89,6 +89,21 @@ def test_unreadable_pictures_are_counted_and_a_single_one_is_told(folder):
         naming.classify(
             naming.find_pictures(folder / "red_star" / "a.png"), vocabulary, build_encoder(ENCODER)
         )
+
+
+def test_boxes_of_an_annotation_file_are_cut_with_context(folder, tmp_path):
+    picture = np.zeros((20, 20, 3), np.uint8)
+    picture[:, 10:] = 255
+    Image.fromarray(picture).save(tmp_path / "halves.png")
+    lines = [{"file": "halves.png", "caption": "white", "box": [10, 0, 20, 20]}]
+    (tmp_path / "pairs.jsonl").write_text(json.dumps(lines[0]))
+    tight = naming.find_boxes(tmp_path / "pairs.jsonl", tmp_path)
+    assert tight.truth == ("white",)
+    assert tight.read(0).shape == (20, 10, 3)
+    assert (tight.read(0) == 255).all()
+    wide = naming.find_boxes(tmp_path / "pairs.jsonl", tmp_path, context=1.5).read(0)
+    assert wide.shape == (30, 16, 3)  # from 7.5 to 22.5, whole pixels
+    assert wide[15, [0, 3, -1], 0].tolist() == [0, 255, 0]  # the other half, the box, beyond the picture
 
 
 def test_accuracies_by_hand():
