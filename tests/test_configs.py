@@ -44,6 +44,12 @@ def changed(value: Any, change: Callable[[str], str]) -> Any:
 def shrunken(config: Config, ov_shapes: Path, work_dir: Path) -> Config:
     """One iteration on two pictures, read from the tiny set, in this process."""
     content = changed(config.to_dict(), lambda text: text.replace(OV_SHAPES, f"{ov_shapes}/"))
+    for encoder in of_type(content, "clip_plugins.OpenCLIP"):
+        if str(encoder.get("pretrained")).endswith(".safetensors") and not Path(encoder["pretrained"]).is_file():
+            encoder["pretrained"] = None  # weights of an earlier run that nobody has made here
+    for leaf in (leaf for name in DATALOADERS for leaf in leaves((content.get(name) or {}).get("dataset"))):
+        if leaf.get("data_root") != f"{ov_shapes}/":
+            leaf["indices"] = 2
     small = Config(content, filename=config.filename)
     small.work_dir = str(work_dir)
     small.load_from, small.resume, small.launcher = None, False, "none"
@@ -65,6 +71,15 @@ def of_type(value: Any, kind: str) -> list[dict]:
     return [found for inner in value for found in of_type(inner, kind)] if isinstance(value, list) else []
 
 
+def leaves(dataset: dict | None) -> list[dict]:
+    """The datasets inside of wrappers."""
+    if not dataset:
+        return []
+    if "datasets" in dataset:
+        return [leaf for inner in dataset["datasets"] for leaf in leaves(inner)]
+    return leaves(dataset["dataset"]) if "dataset" in dataset else [dataset]
+
+
 def give_proposals(config: Config, cache: Path) -> None:
     """Make the proposal cache that a config reads, of the annotated boxes, with the config's own encoder."""
     dataloaders = [config.get(name) for name in DATALOADERS]
@@ -80,12 +95,10 @@ def give_proposals(config: Config, cache: Path) -> None:
 def absent_data(config: Config) -> str | None:
     """The first dataset folder of a config that doesn't exist here."""
     for name in DATALOADERS:
-        dataset = (config.get(name) or {}).get("dataset") or {}
-        while "dataset" in dataset:
-            dataset = dataset["dataset"]
-        root = dataset.get("data_root")
-        if root and root != OV_SHAPES and not Path(root).is_dir():
-            return root
+        for leaf in leaves((config.get(name) or {}).get("dataset")):
+            root = leaf.get("data_root")
+            if root and root != OV_SHAPES and not Path(root).is_dir():
+                return root
     return None
 
 

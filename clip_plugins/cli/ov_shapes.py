@@ -7,7 +7,7 @@ from clip_plugins.cli.walk import Row, Walk
 DATA = Path("data/ov_shapes")
 GROUPS = ("base", "novel_combination", "novel_noun", "novel", "all")
 CONFIGS = Path("configs/vild")
-SUFFIX = "faster-rcnn_r18-slim_fpn_demo_ov_shapes.py"
+SUFFIX = "faster-rcnn_tiny-clip_fpn_demo_ov_shapes.py"
 PROPOSALS_AN_IMAGE = 20
 
 

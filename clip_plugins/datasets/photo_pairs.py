@@ -106,26 +106,31 @@ class PhotographPairs(BaseDataset):
         self.size, self.window = size, WindowRule(**(window or {}))
         self.variation = CaptionVariation(prompts, bare=bare, kept=0.0)
         self.kind, self.sentences = kind, sentences
-        super().__init__(**kwargs)
+        # photographs are small objects that never change: forked workers share them as they are
+        super().__init__(serialize_data=False, **kwargs)
 
     def photographs(self) -> list[Photograph]:
         """Everything that the dataset holds."""
         raise NotImplementedError
 
     def load_data_list(self) -> list[dict]:
-        """Read words and pictures; called once by mmengine."""
+        """Read the words; called once by mmengine."""
         found = self.photographs()
-        self.pictures = [read_image(one.source) for one in found]
-        self.words = found
         if found[0].names:
             self._metainfo["classes"] = tuple(sorted({one.name for one in found}))
-        print_log(f"{len(found)} photographs of {type(self).__name__}", logger="current")
-        return [{"place": place} for place in range(len(found))]
+        return [{"photograph": one} for one in found]
+
+    def full_init(self) -> None:
+        """Read words and, of what is left after filters and `indices`, pictures."""
+        if self._fully_initialized:
+            return
+        super().full_init()
+        self.pictures = [read_image(one["photograph"].source) for one in self.data_list]
+        print_log(f"{len(self)} photographs of {type(self).__name__}", logger="current")
 
     def prepare_data(self, idx: int) -> dict:
         """One sample; chance comes from `random`, which mmengine seeds in every worker."""
-        place = self.get_data_info(idx)["place"]
-        photograph, picture = self.words[place], self.pictures[place]
+        photograph, picture = self.data_list[idx]["photograph"], self.pictures[idx]
         height, width = picture.shape[:2]
         if self.test_mode:
             pixels = cut_window(picture, (0.0, 0.0, float(width), float(height)), self.size, clip=True)

@@ -1,12 +1,14 @@
 """Open-vocabulary detectors as mmdet heads."""
 from clip_plugins.detection import vild
 from clip_plugins.detection.autocast import AutocastOptimWrapper
+from clip_plugins.detection.backbone import CLIPBackbone
 from clip_plugins.detection.class_agnostic import ForgetNames
 from clip_plugins.detection.closed_vocabulary import ClosedVocabularyRoIHead
 from clip_plugins.detection.transforms import KeepProposals, PackOpenVocabularyInputs
 
 __all__ = [
     "AutocastOptimWrapper",
+    "CLIPBackbone",
     "ClosedVocabularyRoIHead",
     "ForgetNames",
     "KeepProposals",

@@ -15,7 +15,7 @@ from clip_plugins.datasets.ov_shapes import build_ov_shapes
 from clip_plugins.errors import CheckpointError, ConfigError, DataError, VocabularyError
 
 ROOT = Path(__file__).resolve().parents[2]
-CONFIG = ROOT / "configs/vild/vild-text_faster-rcnn_r18-slim_fpn_demo_ov_shapes.py"
+CONFIG = ROOT / "configs/vild/vild-text_faster-rcnn_tiny-clip_fpn_demo_ov_shapes.py"
 RANDOM = ["model.roi_head.encoder.pretrained=False"]
 NAMES = ["a red star", "a green ring", "größe ♥"]
 

@@ -55,7 +55,7 @@ def test_a_box_too_small_to_see_is_left_alone():
 
 def test_a_thing_is_called_by_its_kind_or_its_own_names(shards: Path):
     by_kind, by_name = (sharded(shards, kind=share, bare=1.0) for share in (1.0, 0.0))
-    tabby, reel = by_kind.words
+    tabby, reel = (one["photograph"] for one in by_kind.data_list)
     assert by_kind.say(tabby, RNG(0)) == ("cat", "cat")
     assert {by_name.say(tabby, RNG(seed)) for seed in range(20)} == {("tabby", "cat"), ("tabby cat", "cat")}
     assert by_kind.say(reel, RNG(0)) == ("reel", "n2")
@@ -63,7 +63,7 @@ def test_a_thing_is_called_by_its_kind_or_its_own_names(shards: Path):
 
 def test_names_are_put_into_prompts(shards: Path):
     dataset = sharded(shards, kind=1.0, bare=0.0, prompts=("single",))
-    assert dataset.say(dataset.words[0], RNG(0))[0] == "a photo of a cat."
+    assert dataset.say(dataset.data_list[0]["photograph"], RNG(0))[0] == "a photo of a cat."
 
 
 def test_many_labels_come_in_any_order_under_one_key():
@@ -93,6 +93,11 @@ def test_evaluation_takes_whole_photographs_and_labels_them(shards: Path):
     assert dataset.metainfo["classes"] == ("cat", "reel")
     assert [one["labels"] for one in dataset] == [0, 1]
     assert dataset[0]["inputs"].float().mean((1, 2)).round().tolist() == pytest.approx([200, 30, 30], abs=3)
+
+
+def test_only_the_pictures_of_a_subset_are_decoded(shards: Path):
+    dataset = sharded(shards, indices=1)
+    assert len(dataset) == len(dataset.pictures) == 1
 
 
 def test_shares_beyond_one_are_refused(shards: Path):

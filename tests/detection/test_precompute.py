@@ -45,7 +45,7 @@ def job(tmp_path_factory):
     content = {"images": images, "annotations": truth, "categories": [{"id": 1, "name": "a red star"}]}
     (root / "train.json").write_text(json.dumps(content))
     save_weights(TinyCLIP("resnet", pretrained=False), root / "clip.safetensors")
-    config = Config.fromfile(ROOT / "configs/_base_/models/faster-rcnn_r18-slim_fpn.py")
+    config = Config.fromfile(ROOT / "configs/_base_/models/faster-rcnn_tiny-clip_fpn.py")
     pipeline = [
         {"type": "clip_plugins.LoadImage"},
         {"type": "LoadAnnotations", "with_bbox": True},

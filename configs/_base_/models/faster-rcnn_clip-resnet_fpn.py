@@ -1,6 +1,6 @@
 # Faster R-CNN on the image tower of the CLIP for photographs: a few hundred photographs with boxes teach it
 # where things are, the pairs have taught it to see. Boxes have no class: any second stage may go on from it.
-_base_ = ["./faster-rcnn_r18-slim_fpn.py", "./clip_resnet_real.py"]
+_base_ = ["./faster-rcnn_tiny-clip_fpn.py", "./clip_resnet_real.py"]
 model = dict(
     data_preprocessor=dict(  # CLIP's mean and std
         mean=[122.7709383, 116.7460125, 104.09373615], std=[68.5005327, 66.6321579, 70.32316305]

@@ -1,5 +1,5 @@
 # ViLD-ensemble: the image branch has a trunk of its own; the scores are a weighted geometric mean.
-_base_ = "./vild_faster-rcnn_r18-slim_fpn_demo_ov_shapes.py"
+_base_ = "./vild_faster-rcnn_tiny-clip_fpn_demo_ov_shapes.py"
 model = dict(
     roi_head=dict(
         image_head=dict(

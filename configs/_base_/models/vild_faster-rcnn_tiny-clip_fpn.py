@@ -1,5 +1,5 @@
 # ViLD-text on the slim detector; the other variants add to it.
-_base_ = "./faster-rcnn_r18-slim_fpn.py"
+_base_ = "./faster-rcnn_tiny-clip_fpn.py"
 encoder = dict(type="clip_plugins.TinyCLIP", variant="resnet")
 model = dict(
     roi_head=dict(

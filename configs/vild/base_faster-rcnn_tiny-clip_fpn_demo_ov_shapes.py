@@ -1,6 +1,6 @@
 # The shared base: where is an object, whatever its name? Trained on the boxes of base names; its first stage
 # makes the proposal cache, and every other config here starts from its weights.
-_base_ = ["../_base_/models/faster-rcnn_r18-slim_fpn.py", "../_base_/vild_demo_ov_shapes.py"]
+_base_ = ["../_base_/models/faster-rcnn_tiny-clip_fpn.py", "../_base_/vild_demo_ov_shapes.py"]
 encoder = dict(type="clip_plugins.TinyCLIP", variant="resnet")  # of the proposal cache
 model = dict(test_cfg=dict(rcnn=dict(nms=dict(iou_threshold=0.7))))
 train_pipeline = [

@@ -1,5 +1,5 @@
 # The closed-vocabulary baseline: mmdet's own second stage on the 102 base names; it can name nothing else.
-_base_ = ["../_base_/models/faster-rcnn_r18-slim_fpn.py", "../_base_/vild_demo_ov_shapes.py"]
+_base_ = ["../_base_/models/faster-rcnn_tiny-clip_fpn.py", "../_base_/vild_demo_ov_shapes.py"]
 custom_hooks = [dict(type="clip_plugins.VocabularyHook")]
-load_from = "work_dirs/base_faster-rcnn_r18-slim_fpn_demo_ov_shapes/iter_300.pth"
+load_from = "work_dirs/base_faster-rcnn_tiny-clip_fpn_demo_ov_shapes/iter_300.pth"
 model = dict(roi_head=dict(type="clip_plugins.ClosedVocabularyRoIHead", bbox_head=dict(num_classes=102)))
