@@ -45,7 +45,8 @@ def shrunken(config: Config, ov_shapes: Path, work_dir: Path) -> Config:
     """One iteration on two pictures, read from the tiny set, in this process."""
     content = changed(config.to_dict(), lambda text: text.replace(OV_SHAPES, f"{ov_shapes}/"))
     for encoder in of_type(content, "clip_plugins.OpenCLIP"):
-        if str(encoder.get("pretrained")).endswith(".safetensors") and not Path(encoder["pretrained"]).is_file():
+        weights = str(encoder.get("pretrained"))
+        if weights.endswith(".safetensors") and not Path(weights).is_file():
             encoder["pretrained"] = None  # weights of an earlier run that nobody has made here
     for leaf in (leaf for name in DATALOADERS for leaf in leaves((content.get(name) or {}).get("dataset"))):
         if leaf.get("data_root") != f"{ov_shapes}/":

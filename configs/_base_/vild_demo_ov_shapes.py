@@ -32,7 +32,7 @@ log_level = "INFO"
 load_from = None
 resume = False
 
-# For variants that distil: proposals of the shared base and their CLIP embeddings, kept right when images flip.
+# For variants that distil: proposals of the shared base and their CLIP embeddings, right when images flip.
 proposal_cache = "work_dirs/proposals_demo_ov_shapes"
 distillation_pipeline = [
     dict(type="clip_plugins.LoadImage"),
