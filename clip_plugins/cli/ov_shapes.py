@@ -43,8 +43,7 @@ def experiment_rows() -> tuple[Row, ...]:
 
 def prepare_step() -> Step:
     """Generates the benchmark where it isn't there yet."""
-    none_of = ("--captions", "0", "--drawings", "0")
-    command = ("tools/prepare_data.py", "ov_shapes", "--root", str(DATA), *none_of)
+    command = ("tools/prepare_data.py", "ov_shapes", "--root", str(DATA))
     return Step("generate ov_shapes", command, outputs=(DATA / "annotations" / "instances_test.json",))
 
 
