@@ -2,9 +2,6 @@
 # where things are, the pairs have taught it to see. Boxes have no class: any second stage may go on from it.
 _base_ = ["./faster-rcnn_tiny-clip_fpn.py", "./clip_resnet_real.py"]
 model = dict(
-    data_preprocessor=dict(  # CLIP's mean and std
-        mean=[122.7709383, 116.7460125, 104.09373615], std=[68.5005327, 66.6321579, 70.32316305]
-    ),
     backbone=dict(
         _delete_=True,
         type="clip_plugins.CLIPBackbone",
@@ -15,4 +12,7 @@ model = dict(
     # photographs of 320 px: sides of 16 to 256 px
     rpn_head=dict(anchor_generator=dict(scales=[4], strides=[4, 8, 16, 32, 64])),
     roi_head=dict(bbox_roi_extractor=dict(featmap_strides=[4, 8, 16, 32], finest_scale=24)),
+    train_cfg=dict(rcnn=dict(sampler=dict(num=128))),
+    # scores of novel names are small: with 100 detections a photograph base names would push them out
+    test_cfg=dict(rpn=dict(nms_pre=1000, max_per_img=200), rcnn=dict(max_per_img=300)),
 )
