@@ -1,6 +1,7 @@
 """A job as a chain of commands: each runs once, and again when its command or its inputs change."""
 import hashlib
 import json
+import re
 import shlex
 import subprocess
 import sys
@@ -11,6 +12,8 @@ from pathlib import Path
 
 from clip_plugins.errors import ClipPluginsError
 from clip_plugins.files import write_atomically
+
+PROGRESS = re.compile(r"(Iter|Epoch)\((train|val|test)\).*?time: [\d.]+")
 
 
 class StepError(ClipPluginsError):
@@ -85,15 +88,27 @@ class Chain:
 
     def _execute(self, step: Step) -> None:
         log = self._record(step).with_suffix(".log")
-        with log.open("w") as stream:
-            # stderr carries the progress bars: shown; stdout carries the log: kept.
-            code = subprocess.run([sys.executable, *step.command], stdout=stream, check=False).returncode
+        # stderr carries progress bars and passes through; of stdout, the log, only its progress is shown.
+        with log.open("w") as stream, subprocess.Popen(
+                [sys.executable, *step.command], stdout=subprocess.PIPE, text=True) as process:
+            for line in process.stdout:
+                stream.write(line)
+                _show_progress(line)
+        code = process.returncode
         if code:
             tail = "\n".join(log.read_text().splitlines()[-8:])
             raise StepError(f"the step '{step.name}' ended with exit code {code}; its log is {log}\n{tail}")
         missing = [str(path) for path in step.outputs if not path.exists()]
         if missing:
             raise StepError(f"the step '{step.name}' ended well but left no {', '.join(missing)}; see {log}")
+
+
+def _show_progress(line: str) -> None:
+    """Repeat the step, remaining time and loss of a line of mmengine's log, over the one before."""
+    found = PROGRESS.search(line)
+    if found and sys.stderr.isatty():
+        sys.stderr.write(f"\r    {' '.join(found.group(0).split())[:100]:<100}\r")
+        sys.stderr.flush()
 
 
 def _content_key(path: Path) -> str:
