@@ -1,7 +1,7 @@
 """Train the model of a config.
 
 example:
-  python tools/train.py configs/vild/vild_faster-rcnn_tiny-clip_fpn_demo_ov_shapes.py --work-dir work_dirs/vild
+  python tools/train.py configs/vild/vild-text_faster-rcnn_tiny-clip_fpn_demo_ov_shapes.py --seed 1
 """
 import argparse
 import os

@@ -12,6 +12,7 @@ from mmengine.config import Config
 from clip_plugins.cli.steps import Step
 from clip_plugins.files import write_atomically, write_json
 
+NEVER = 10 ** 9  # iterations; a test follows each training, so none validates
 VERSIONS = ("torch", "torchvision", "mmengine", "mmcv-lite", "mmdet", "open_clip_torch")
 
 
@@ -102,7 +103,7 @@ class Walk:
 
     def _train(self, name: str, config: Path, folder: Path, options: Sequence[str] = (),
                inputs: Sequence[Path] = ()) -> Step:
-        overrides = ("--cfg-options", *options) if options else ()
+        overrides = ("--cfg-options", f"train_cfg.val_begin={NEVER}", *options)
         return Step(f"train {name}",
                     ("tools/train.py", str(config), "--work-dir", str(folder), "--seed", str(self.seed),
                      "--resume", *overrides),
@@ -147,11 +148,20 @@ def cache_options(config: Path, cache: Path) -> list[str]:
             for place, transform in enumerate(pipeline) if transform.type.endswith("LoadCachedProposals")]
 
 
-def write_summary(folder: Path, rows: Sequence[dict[str, Any]], minutes: float, seed: int) -> None:
-    """Write `summary.json` (form: docs) and `summary.md`, the same as a table."""
+def write_summary(folder: Path, rows: Sequence[dict[str, Any]], minutes: float, seed: int | Sequence[int],
+                  table: str | None = None) -> None:
+    """Write `summary.json` and `summary.md`.
+
+    Args:
+        folder: where to.
+        rows: one dictionary a method, AP50 in 0-100.
+        minutes: time that the steps took.
+        seed: one or several.
+        table: the rows as Markdown; None: each value as it is.
+    """
     write_json(folder / "summary.json", {"rows": list(rows), "minutes": round(minutes, 1), "seed": seed,
                                          "versions": {name: version(name) for name in VERSIONS}})
-    write_atomically(folder / "summary.md", markdown_table(rows).encode())
+    write_atomically(folder / "summary.md", (table or markdown_table(rows)).encode())
 
 
 def markdown_table(rows: Sequence[dict[str, Any]]) -> str:

@@ -1,0 +1,50 @@
+"""The same table from several seeds: mean and spread."""
+import statistics
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from clip_plugins.cli.walk import markdown_table
+from clip_plugins.errors import DataError
+from clip_plugins.files import write_atomically
+
+SPREAD = "_spread"
+
+
+def mean_and_spread(tables: Sequence[Sequence[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """One table of the means; beside each figure `<name>_spread`, its standard deviation (0 for one seed).
+
+    Args:
+        tables: one a seed, with equal rows and columns (see `Walk.table`).
+    """
+    merged = []
+    for same_row in zip(*tables, strict=True):
+        row: dict[str, Any] = {"method": same_row[0]["method"]}
+        for name in (name for name in same_row[0] if name != "method"):
+            values = [one[name] for one in same_row]
+            row[name] = round(statistics.fmean(values), 2)
+            row[name + SPREAD] = round(statistics.stdev(values), 2) if len(values) > 1 else 0.0
+        merged.append(row)
+    return merged
+
+
+def spread_table(rows: Sequence[dict[str, Any]]) -> str:
+    """Rows of `mean_and_spread` as Markdown, `mean ± spread` in a cell."""
+    names = [name for name in rows[0] if not name.endswith(SPREAD)]
+    return markdown_table([
+        {name: f"{row[name]:.1f} ± {row[name + SPREAD]:.1f}" if name + SPREAD in row else row[name]
+         for name in names} for row in rows])
+
+
+def write_between_marks(path: Path, mark: str, table: str) -> None:
+    """Replace what stands between `<!-- mark -->` and `<!-- end -->` in a Markdown file.
+
+    Raises:
+        DataError: the file has no such marks.
+    """
+    text = path.read_text()
+    start, end = f"<!-- {mark} -->\n", "<!-- end -->"
+    if start not in text or end not in text.partition(start)[2]:
+        raise DataError(f"{path} has no lines '{start.strip()}' and '{end}'; put them where the table goes")
+    before, _, rest = text.partition(start)
+    write_atomically(path, f"{before}{start}{table}{end}{rest.partition(end)[2]}".encode())

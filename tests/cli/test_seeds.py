@@ -1,0 +1,33 @@
+import pytest
+
+from clip_plugins.cli.seeds import mean_and_spread, spread_table, write_between_marks
+from clip_plugins.errors import DataError
+
+TABLES = [[{"method": "a", "ap50_all": 1.0}], [{"method": "a", "ap50_all": 3.0}]]
+
+
+def test_mean_and_standard_deviation_by_hand():
+    assert mean_and_spread(TABLES) == [{"method": "a", "ap50_all": 2.0, "ap50_all_spread": 1.41}]
+
+
+def test_one_seed_has_no_spread():
+    assert mean_and_spread(TABLES[:1]) == [{"method": "a", "ap50_all": 1.0, "ap50_all_spread": 0.0}]
+
+
+def test_a_cell_shows_both():
+    assert "| a | 2.0 ± 1.4 |" in spread_table(mean_and_spread(TABLES))
+
+
+def test_only_the_text_between_the_marks_is_replaced(tmp_path):
+    readme = tmp_path / "README.md"
+    readme.write_text("above\n<!-- tool.py -->\nold\n<!-- end -->\nbelow\n")
+    write_between_marks(readme, "tool.py", "new\n")
+    assert readme.read_text() == "above\n<!-- tool.py -->\nnew\n<!-- end -->\nbelow\n"
+
+
+def test_a_file_without_marks_is_refused_and_kept(tmp_path):
+    readme = tmp_path / "README.md"
+    readme.write_text("nothing here")
+    with pytest.raises(DataError, match=r"tool\.py"):
+        write_between_marks(readme, "tool.py", "new\n")
+    assert readme.read_text() == "nothing here"
