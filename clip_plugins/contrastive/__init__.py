@@ -1,7 +1,7 @@
 """Gathered image-text losses and the CLIP training model."""
 
 from clip_plugins.contrastive.distillation import cosine_distillation, relational_distillation
-from clip_plugins.contrastive.hooks import ExportEncoderHook
+from clip_plugins.contrastive.hooks import ExportEncoderHook, PatchDropoutHook
 from clip_plugins.contrastive.losses import (
     ContrastiveLoss,
     ModalityContrastiveLoss,
@@ -19,6 +19,7 @@ __all__ = [
     "ExportEncoderHook",
     "ImageTextPreprocessor",
     "ModalityContrastiveLoss",
+    "PatchDropoutHook",
     "Teacher",
     "ZeroShotAccuracy",
     "caption_keys",

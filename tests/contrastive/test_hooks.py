@@ -4,7 +4,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from clip_plugins.contrastive import ExportEncoderHook
+from clip_plugins.contrastive import ExportEncoderHook, PatchDropoutHook
 from clip_plugins.encoders import build_encoder
 from clip_plugins.errors import ConfigError
 
@@ -34,3 +34,26 @@ def test_half_precision_halves_the_file(tmp_path):
 def test_unknown_dtype_is_told():
     with pytest.raises(ConfigError, match="int8"):
         ExportEncoderHook(dtype="int8")
+
+
+def _run(variant: str, iteration: int) -> SimpleNamespace:
+    encoder = build_encoder({**RESNET, "variant": variant, "pretrained": False}, trainable=True)
+    return SimpleNamespace(model=SimpleNamespace(encoder=encoder), iter=iteration, max_iters=10)
+
+
+def test_patches_are_left_out_until_the_end_and_never_in_evaluation():
+    runner, hook, seen = _run("vit", 7), PatchDropoutHook(rate=0.5, end=0.8), []
+    hook.before_train(runner)
+    visual = runner.model.encoder.clip.visual
+    visual.ln_pre.register_forward_hook(lambda module, inputs, output: seen.append(output.shape[1]))
+    pixels = torch.zeros(2, 3, 64, 64)
+    for mode, iteration in ((True, 7), (True, 8), (False, 7)):
+        runner.iter = iteration
+        hook.before_train_iter(runner, 0)
+        visual.train(mode)(pixels)
+    assert seen == [33, 65, 65]  # the class token and 32 or 64 patches
+
+
+def test_tower_without_patches_is_told():
+    with pytest.raises(ConfigError, match="ModifiedResNet"):
+        PatchDropoutHook().before_train(_run("resnet", 0))
