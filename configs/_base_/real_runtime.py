@@ -1,7 +1,7 @@
 # What the detectors for photographs share: schedule (steps of 8 photographs), optimiser, logs.
 default_scope = "mmdet"
 custom_imports = dict(imports=["clip_plugins", "clip_plugins.detection.backbone"], allow_failed_imports=False)
-max_iters = 400
+max_iters = 300
 train_cfg = dict(type="IterBasedTrainLoop", max_iters=max_iters, val_interval=max_iters)
 val_cfg = dict(type="ValLoop")
 test_cfg = dict(type="TestLoop")
@@ -14,8 +14,8 @@ optim_wrapper = dict(
     paramwise_cfg=dict(norm_decay_mult=0.0, custom_keys=dict(backbone=dict(lr_mult=0.2))),
 )
 param_scheduler = [
-    dict(type="LinearLR", start_factor=0.1, by_epoch=False, begin=0, end=40),
-    dict(type="CosineAnnealingLR", by_epoch=False, begin=40, end=max_iters, eta_min_ratio=0.01),
+    dict(type="LinearLR", start_factor=0.1, by_epoch=False, begin=0, end=30),
+    dict(type="CosineAnnealingLR", by_epoch=False, begin=30, end=max_iters, eta_min_ratio=0.01),
 ]
 default_hooks = dict(
     timer=dict(type="IterTimerHook"),

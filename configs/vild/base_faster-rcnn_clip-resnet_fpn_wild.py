@@ -1,7 +1,7 @@
 # Where is an object, whatever its name? Trained on the boxes of base names; its first stage makes the
 # proposal cache, and the other configs of wild start from its weights.
 _base_ = ["../_base_/models/faster-rcnn_clip-resnet_fpn.py", "../_base_/vild_wild.py"]
-max_iters = 600
+max_iters = 500
 model = dict(test_cfg=dict(rcnn=dict(nms=dict(iou_threshold=0.7))))
 train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
 param_scheduler = [
