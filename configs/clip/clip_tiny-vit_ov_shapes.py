@@ -19,7 +19,8 @@ model = dict(
 
 max_iters = 2400
 warmup_iters = 200
-train_dataloader = dict(batch_size=128, num_workers=1)  # more steps matter more to the ViT than more images a step
+# more steps matter more to the ViT than more images a step
+train_dataloader = dict(batch_size=128, num_workers=1)
 optim_wrapper = dict(
     type="OptimWrapper",
     optimizer=dict(type="AdamW", lr=1e-3, weight_decay=0.05, betas=(0.9, 0.98)),

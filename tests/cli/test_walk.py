@@ -41,7 +41,8 @@ def test_the_table_holds_a_row_a_method_and_the_summary_says_the_same(tmp_path):
     the_walk = walk(tmp_path, demo_rows(), seed=0)
     for place, row in enumerate(the_walk.rows):
         the_walk.folder_of(row).mkdir()
-        result = {"metrics": {f"ov/ap50_{group}": place + 0.123 for group in GROUPS}, "images_per_second": 9.87}
+        metrics = {f"ov/ap50_{group}": place + 0.123 for group in GROUPS}
+        result = {"metrics": metrics, "images_per_second": 9.87}
         the_walk.results(row).write_text(json.dumps(result))
     rows = the_walk.table()
     assert [row["ap50_novel_noun"] for row in rows] == [0.12, 1.12, 2.12, 3.12, 4.12, 5.12]

@@ -1,4 +1,4 @@
-"""Image-text pairs of ov_shapes for CLIP training; crops of unseen objects and all 192 names for evaluation."""
+"""Image-text pairs of ov_shapes for CLIP training; crops of unseen objects and all 192 names to evaluate."""
 data_root = "data/ov_shapes/"
 classes = "annotations/instances_train_all.json"  # whose categories are the 192 names
 

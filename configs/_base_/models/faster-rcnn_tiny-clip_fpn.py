@@ -1,4 +1,4 @@
-# A Faster R-CNN for images of about 160 px that trains in minutes on a CPU: TinyCLIP's image tower as backbone,
+# A Faster R-CNN for images of about 160 px that trains in minutes on a CPU: backbone TinyCLIP's image tower,
 # a pyramid of 64 channels, boxes without classes, so that any second stage may go on from it. From scratch it
 # would learn colours in that time, but no shapes (docs/architecture.md). Regions (objects are 20-72 px) are
 # sampled in three levels, once a bin.
