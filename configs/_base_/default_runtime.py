@@ -1,4 +1,4 @@
-"""What every run shares: hooks, logs, seed. Types of this package carry its scope; mmdet configs keep theirs."""
+"""What every run shares: hooks, logs, seed. Types of this package carry its scope, mmdet's none."""
 default_scope = "mmengine"
 custom_imports = dict(imports=["clip_plugins"], allow_failed_imports=False)
 randomness = dict(seed=0)
