@@ -2,13 +2,11 @@
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from clip_plugins.cli.steps import Step
-from clip_plugins.cli.walk import VERSIONS, Row, Walk, markdown_table
-from clip_plugins.files import write_atomically, write_json
+from clip_plugins.cli.walk import Row, Walk, markdown_table, write_summary
 
 CLIP_CONFIG = Path("configs/clip/clip_resnet_real.py")
 CONFIGS = Path("configs/vild")
@@ -105,8 +103,6 @@ def write_summaries(
         the text of `summary.md`.
     """
     every = [{"dataset": name, **row} for name, table in tables.items() for row in table]
-    write_json(folder / "summary.json", {"rows": every, "minutes": round(minutes, 1), "seed": seed,
-                                         "versions": {package: version(package) for package in VERSIONS}})
     text = "\n".join(f"## {name}\n\n{markdown_table(table)}" for name, table in tables.items())
-    write_atomically(folder / "summary.md", text.encode())
+    write_summary(folder, every, minutes, seed, table=text)
     return text

@@ -89,7 +89,7 @@ class Chain:
     def _execute(self, step: Step) -> None:
         log = self._record(step).with_suffix(".log")
         # stderr carries progress bars and passes through; of stdout, the log, only its progress is shown.
-        with log.open("w") as stream, subprocess.Popen(
+        with log.open("w", buffering=1) as stream, subprocess.Popen(
                 [sys.executable, *step.command], stdout=subprocess.PIPE, text=True) as process:
             for line in process.stdout:
                 stream.write(line)
