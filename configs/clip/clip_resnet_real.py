@@ -1,4 +1,4 @@
-"""A CLIP of real photographs, trained on image-text pairs alone in about 20 minutes on two cores."""
+"""A CLIP of real photographs, trained on image-text pairs alone: .7 s a step on one free Zen 4 core."""
 _base_ = [
     "../_base_/models/clip_resnet_real.py",
     "../_base_/datasets/photograph_pairs.py",
