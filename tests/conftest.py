@@ -2,6 +2,7 @@
 from pathlib import Path
 
 import pytest
+from mmengine.registry import DefaultScope
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -20,3 +21,10 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CLIP_PLUGINS_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+@pytest.fixture(autouse=True)
+def no_scope_left():
+    """A default scope that one test sets isn't the next one's."""
+    yield
+    DefaultScope._instance_dict.clear()

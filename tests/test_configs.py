@@ -1,4 +1,5 @@
 """Every config builds and runs one training and one test iteration, shrunken, on a tiny generated set."""
+import copy
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -86,9 +87,11 @@ def give_proposals(config: Config, cache: Path) -> None:
     dataloaders = [config.get(name) for name in DATALOADERS]
     readers = of_type(dataloaders, "clip_plugins.LoadCachedProposals")
     if readers:
-        dataset = config.train_dataloader.dataset
+        whole = copy.deepcopy(config)
+        dataset = whole.train_dataloader.dataset
+        dataset.pop("indices", None)  # training filters before it takes the first ones, the cache doesn't
         boxes = str(Path(dataset.data_root) / dataset.ann_file)
-        precompute_proposals(config, None, cache, CacheRecipe(max_proposals=4), boxes=boxes, workers=0)
+        precompute_proposals(whole, None, cache, CacheRecipe(max_proposals=4), boxes=boxes, workers=0)
     for reader in readers:
         reader["cache"] = str(cache)
 

@@ -1,6 +1,6 @@
 r"""Prepares datasets.
 
-Examples:
+examples:
     python tools/prepare_data.py ov_shapes --root data/ov_shapes
     python tools/prepare_data.py ov_shapes --root data/small --train 200 --captions 500 --val 50 --test 50
     python tools/prepare_data.py split instances_train2017.json --base base.txt --novel novel.txt --out data
@@ -60,15 +60,10 @@ def split_instances(arguments: argparse.Namespace) -> None:
 
 def main() -> int:
     """Runs the chosen job; 2 after a user's error."""
-    from clip_plugins.errors import ClipPluginsError
-
     arguments = parse_arguments()
-    try:
-        {"ov_shapes": ov_shapes, "split": split_instances}[arguments.job](arguments)
-    except ClipPluginsError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+    from clip_plugins.cli import door
+
+    return door(lambda: {"ov_shapes": ov_shapes, "split": split_instances}[arguments.job](arguments))
 
 
 if __name__ == "__main__":

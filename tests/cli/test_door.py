@@ -49,7 +49,9 @@ def test_defects_keep_their_traceback():
 
 
 def test_a_real_sigint_ends_with_130():
-    code = ("import sys, time; from clip_plugins.cli import door\n"
+    # a parent in the background of a script hands down SIGINT ignored; a shell's own child doesn't
+    code = ("import signal, sys, time; from clip_plugins.cli import door\n"
+            "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
             "def work():\n    print('ready', flush=True)\n    time.sleep(60)\nsys.exit(door(work))")
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                           text=True) as process:

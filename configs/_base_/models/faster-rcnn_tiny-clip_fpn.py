@@ -39,7 +39,11 @@ model = dict(
             finest_scale=32,
         ),
         bbox_head=dict(
-            type="Shared2FCBBoxHead",
+            type="ConvFCBBoxHead",
+            num_shared_convs=1,
+            num_shared_fcs=2,
+            conv_out_channels=64,
+            norm_cfg=norm_cfg,
             in_channels=64,
             fc_out_channels=256,
             roi_feat_size=7,
