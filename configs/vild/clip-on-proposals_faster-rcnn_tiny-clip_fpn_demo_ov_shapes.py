@@ -9,5 +9,6 @@ model = dict(
         type="clip_plugins.CLIPRoIHead",
         encoder=dict(type="clip_plugins.TinyCLIP", variant="resnet"),
         use_objectness=True,
+        temperature=25.0,  # TinyCLIP's trained logit_scale
     ),
 )
