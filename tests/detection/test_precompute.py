@@ -206,6 +206,7 @@ def test_the_pipeline_is_taken_without_truth_and_without_the_cache_itself():
 
 def test_images_without_truth_are_among_the_images_and_keep_their_pixels(job):
     config, root = job
+    init_default_scope("mmdet")
     images = build_dataset(config, "train")
     assert isinstance(images, ProposalImages) and len(images) == IMAGES
     decoded = images[6]
