@@ -33,13 +33,13 @@ def run(folder: Path, seed: int) -> None:
     """Walk the whole job and print the table."""
     from clip_plugins.cli.ov_shapes import demo_rows, prepare_step, walk
     from clip_plugins.cli.pictures import draw_walk
-    from clip_plugins.cli.steps import Chain
+    from clip_plugins.cli.steps import TRAININGS, Chain
     from clip_plugins.cli.walk import markdown_table, write_summary
 
     job = walk(folder, demo_rows(), seed)
     steps = [prepare_step(), *job.steps()]
     chain = Chain(folder)
-    chain.run(steps)
+    chain.run(steps, workers=TRAININGS)
     rows = job.table()
     write_summary(folder, rows, chain.seconds(steps) / 60, seed)
     pictures = draw_walk(job, rows)

@@ -36,7 +36,7 @@ def run(folder: Path, root: Path, seed: int) -> None:
     """Walk the whole job and print the tables."""
     from clip_plugins.cli.photographs import PhotographJob, absent_photographs, write_summaries
     from clip_plugins.cli.pictures import draw_walk
-    from clip_plugins.cli.steps import Chain
+    from clip_plugins.cli.steps import TRAININGS, Chain
 
     absent = absent_photographs(root)
     if absent:
@@ -47,7 +47,7 @@ def run(folder: Path, root: Path, seed: int) -> None:
     seconds = 0.0
     for name, steps in job.chains().items():
         chain = Chain(folder / name)
-        chain.run(steps)
+        chain.run(steps, workers=TRAININGS)
         seconds += chain.seconds(steps)
     tables = {name: walk.table() for name, walk in job.walks().items()}
     text = write_summaries(folder, tables, seconds / 60, seed)

@@ -102,17 +102,17 @@ class Walk:
         return checkpoint_of(owner.config, self.folder_of(owner))
 
     def _train(self, name: str, config: Path, folder: Path, options: Sequence[str] = (),
-               inputs: Sequence[Path] = ()) -> Step:
+               inputs: Sequence[Path] = (), is_alone: bool = True) -> Step:
         overrides = ("--cfg-options", f"train_cfg.val_begin={NEVER}", *options)
         return Step(f"train {name}",
                     ("tools/train.py", str(config), "--work-dir", str(folder), "--seed", str(self.seed),
                      "--resume", *overrides),
-                    outputs=(checkpoint_of(config, folder),), inputs=(config, *inputs))
+                    outputs=(checkpoint_of(config, folder),), inputs=(config, *inputs), is_alone=is_alone)
 
     def _train_row(self, row: Row) -> Step:
         options = [f"load_from={self.base_checkpoint}", *cache_options(row.config, self.cache)]
         return self._train(row.method, row.config, self.folder_of(row), options,
-                           inputs=(self.base_checkpoint, self.cache / "manifest.json"))
+                           inputs=(self.base_checkpoint, self.cache / "manifest.json"), is_alone=False)
 
     def _test_row(self, row: Row) -> Step:
         overrides = ("--cfg-options", *row.options) if row.options else ()

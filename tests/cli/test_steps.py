@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from clip_plugins.cli.steps import Chain, Step, StepError
+from clip_plugins.cli.steps import Chain, Step, StepError, cores
 
 WRITE = "import sys; open(sys.argv[1], 'a').write('x')"
 
@@ -61,3 +61,33 @@ def test_the_time_of_steps_that_were_done_before_counts(tmp_path):
 def test_commands_run_in_this_interpreter(tmp_path):
     Chain(tmp_path).run([Step("which", ("-c", "import sys; print(sys.executable)"), outputs=())])
     assert (tmp_path / "steps" / "which.log").read_text().strip() == sys.executable
+
+
+def test_steps_that_share_the_machine_overlap_and_one_that_is_alone_waits(tmp_path):
+    meet = ("import sys, time, pathlib; mine, other = map(pathlib.Path, sys.argv[1:]); mine.touch()\n"
+            "for _ in range(600):\n    if other.exists(): break\n    time.sleep(0.05)\n"
+            "else: sys.exit('never met')")
+    a, b, last = tmp_path / "a", tmp_path / "b", tmp_path / "last"
+    together = [Step("a", ("-c", meet, str(a), str(b)), outputs=(a,), is_alone=False),
+                Step("b", ("-c", meet, str(b), str(a)), outputs=(b,), is_alone=False)]
+    Chain(tmp_path).run([*together, step(last, "alone", inputs=(a, b))], workers=2)
+    assert last.exists()
+
+
+def test_a_step_waits_for_the_one_whose_output_it_reads(tmp_path):
+    first, second = tmp_path / "first", tmp_path / "second"
+    slow = Step("slow", ("-c", f"import time; time.sleep(0.3); {WRITE}", str(first)), outputs=(first,),
+                is_alone=False)
+    copies = "import sys, shutil; shutil.copy(*sys.argv[1:])"
+    reads = Step("reads", ("-c", copies, str(first), str(second)), outputs=(second,), inputs=(first,),
+                 is_alone=False)
+    Chain(tmp_path).run([slow, reads], workers=2)
+    assert second.read_text() == "x"
+
+
+def test_threads_are_the_share_of_the_cores(tmp_path):
+    show = ("-c", "import os; print(os.environ['OMP_NUM_THREADS'])")
+    steps = [Step("alone", show, outputs=()), Step("shared", show, outputs=(), is_alone=False)]
+    Chain(tmp_path).run(steps, workers=2)
+    shown = {name: int((tmp_path / "steps" / f"{name}.log").read_text()) for name in ("alone", "shared")}
+    assert shown == {"alone": cores(), "shared": max(cores() // 2, 1)}

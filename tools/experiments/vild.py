@@ -33,7 +33,7 @@ def run(folder: Path, seeds: Sequence[int], readme: Path | None) -> None:
     """Walk the job once a seed and write mean and spread."""
     from clip_plugins.cli.ov_shapes import experiment_rows, prepare_step, walk
     from clip_plugins.cli.seeds import mean_and_spread, spread_table, write_between_marks
-    from clip_plugins.cli.steps import Chain
+    from clip_plugins.cli.steps import TRAININGS, Chain
     from clip_plugins.cli.walk import write_summary
 
     tables, minutes = [], 0.0
@@ -41,7 +41,7 @@ def run(folder: Path, seeds: Sequence[int], readme: Path | None) -> None:
         job = walk(folder / f"seed_{seed}", experiment_rows(), seed)
         steps = [prepare_step(), *job.steps()]
         chain = Chain(job.folder)
-        chain.run(steps)
+        chain.run(steps, workers=TRAININGS)
         tables.append(job.table())
         minutes += chain.seconds(steps) / 60
     rows = mean_and_spread(tables)
