@@ -121,10 +121,10 @@ class Walk:
                     ("tools/test.py", str(row.config), str(self.checkpoint(row)), "--work-dir",
                      str(self.folder_of(row)), "--out", str(self.results(row)), "--show-dir",
                      str(self.pictures(row)), *mismatch, *overrides),
-                    outputs=(self.results(row),), inputs=(row.config, self.checkpoint(row)))
+                    outputs=(self.results(row),), inputs=(row.config, self.checkpoint(row)), is_alone=False)
 
     def table(self) -> list[dict[str, Any]]:
-        """One dictionary a row: method, `ap50_<group>` in 0-100, images_per_second."""
+        """One dictionary a row: method, `ap50_<group>` in 0-100, images_per_second on a test's share of cores."""
         rows = []
         for row in self.rows:
             result = json.loads(self.results(row).read_text())

@@ -4,6 +4,7 @@ _base_ = ["../_base_/models/faster-rcnn_tiny-clip_fpn.py", "../_base_/vild_demo_
 custom_hooks = [dict(type="clip_plugins.VocabularyHook")]
 load_from = "work_dirs/base_faster-rcnn_tiny-clip_fpn_demo_ov_shapes/iter_300.pth"
 model = dict(
+    test_cfg=dict(rpn=dict(max_per_img=50)),  # each proposal costs two passes of the encoder
     roi_head=dict(
         _delete_=True,
         type="clip_plugins.CLIPRoIHead",
