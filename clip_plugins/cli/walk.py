@@ -124,7 +124,7 @@ class Walk:
                     outputs=(self.results(row),), inputs=(row.config, self.checkpoint(row)), is_alone=False)
 
     def table(self) -> list[dict[str, Any]]:
-        """One dictionary a row: method, `ap50_<group>` in 0-100, images_per_second on a test's share of cores."""
+        """One dictionary a row: method, `ap50_<group>` in 0-100, images_per_second on its share of cores."""
         rows = []
         for row in self.rows:
             result = json.loads(self.results(row).read_text())
