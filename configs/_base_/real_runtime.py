@@ -1,4 +1,5 @@
 # What the detectors for photographs share: schedule (steps of 8 photographs), optimiser, logs.
+_base_ = "./muon.py"
 default_scope = "mmdet"
 custom_imports = dict(imports=["clip_plugins", "clip_plugins.detection.backbone"], allow_failed_imports=False)
 max_iters = 300
@@ -8,10 +9,9 @@ test_cfg = dict(type="TestLoop")
 optim_wrapper = dict(
     type="clip_plugins.AutocastOptimWrapper",
     precision="auto",
-    optimizer=dict(type="AdamW", lr=0.001, weight_decay=0.05),
     clip_grad=dict(max_norm=10.0),
     # CLIP's tower learns slowly: what it knows of names without boxes shall stay
-    paramwise_cfg=dict(norm_decay_mult=0.0, custom_keys=dict(backbone=dict(lr_mult=0.2))),
+    paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=0.2))),
 )
 param_scheduler = [
     dict(type="LinearLR", start_factor=0.1, by_epoch=False, begin=0, end=30),

@@ -1,5 +1,5 @@
 # What the detectors of the demo share: the data, 300 steps of 16 images, logs.
-_base_ = "./datasets/ov_shapes_detection.py"
+_base_ = ["./datasets/ov_shapes_detection.py", "./muon.py"]
 default_scope = "mmdet"
 custom_imports = dict(imports=["clip_plugins"], allow_failed_imports=False)
 train_cfg = dict(type="IterBasedTrainLoop", max_iters=300, val_interval=300)
@@ -8,7 +8,6 @@ test_cfg = dict(type="TestLoop")
 optim_wrapper = dict(
     type="clip_plugins.AutocastOptimWrapper",
     precision="auto",
-    optimizer=dict(type="AdamW", lr=0.001, weight_decay=0.0001),
     clip_grad=dict(max_norm=10.0),
 )
 param_scheduler = [

@@ -2,6 +2,7 @@
 _base_ = [
     "../_base_/models/clip_resnet_real.py",
     "../_base_/datasets/photograph_pairs.py",
+    "../_base_/muon.py",
     "../_base_/default_runtime.py",
 ]
 
@@ -19,11 +20,8 @@ max_iters = 3000
 warmup_iters = 150
 optim_wrapper = dict(
     type="OptimWrapper",
-    optimizer=dict(type="AdamW", lr=2e-3, weight_decay=0.1, betas=(0.9, 0.98)),
     clip_grad=dict(max_norm=1.0),
-    paramwise_cfg=dict(
-        norm_decay_mult=0.0, bias_decay_mult=0.0, custom_keys=dict(logit_scale=dict(decay_mult=0.0))
-    ),
+    paramwise_cfg=dict(custom_keys=dict(logit_scale=dict(decay_mult=0.0))),
 )
 param_scheduler = [
     dict(type="LinearLR", start_factor=0.01, by_epoch=False, begin=0, end=warmup_iters),

@@ -1,66 +1,17 @@
 # 399 photographs of COCO, 48 base and 17 novel names as in OV-COCO; the folder is not part of this repository
 # (another place than ../shared/data: environment variable CLIP_PLUGINS_PHOTOGRAPHS).
+_base_ = "./photographs_detection.py"
 data_root = "{{$CLIP_PLUGINS_PHOTOGRAPHS:../shared/data}}/coco_tiny/"
 val_annotations = data_root + "instances_val.json"
-dataset_type = "clip_plugins.OpenVocabularyCocoDataset"
-backend_args = None
-image_scale = (320, 320)  # the photographs' long side: nothing is enlarged
-
-train_pipeline = [
-    dict(type="clip_plugins.LoadImage", backend_args=backend_args),
-    dict(type="LoadAnnotations", with_bbox=True),
-    dict(type="RandomResize", scale=image_scale, ratio_range=(0.75, 1.25), keep_ratio=True),
-    dict(type="RandomFlip", prob=0.5),
-    dict(type="PackDetInputs"),
-]
-test_pipeline = [
-    dict(type="clip_plugins.LoadImage", backend_args=backend_args),
-    dict(type="LoadAnnotations", with_bbox=True),
-    dict(type="Resize", scale=image_scale, keep_ratio=True),
-    dict(type="PackDetInputs", meta_keys=("img_id", "img_path", "ori_shape", "img_shape", "scale_factor")),
-]
-
-train_dataloader = dict(
-    batch_size=8,
-    num_workers=2,
-    persistent_workers=True,
-    sampler=dict(type="DefaultSampler", shuffle=True),
-    batch_sampler=dict(type="AspectRatioBatchSampler"),
-    dataset=dict(
-        type=dataset_type,
-        data_root=data_root,
-        ann_file="instances_train.json",
-        data_prefix=dict(img="images/"),
-        filter_cfg=dict(filter_empty_gt=True),
-        pipeline=train_pipeline,
-        backend_args=backend_args,
-    ),
-)
-val_dataloader = dict(
-    batch_size=8,
-    num_workers=2,
-    persistent_workers=True,
-    drop_last=False,
-    sampler=dict(type="DefaultSampler", shuffle=False),
-    dataset=dict(
-        type=dataset_type,
-        data_root=data_root,
-        ann_file="instances_val.json",
-        data_prefix=dict(img="images/"),
-        test_mode=True,
-        pipeline=test_pipeline,
-        backend_args=backend_args,
-    ),
-)
+train_dataloader = dict(dataset=dict(data_root=data_root))
+val_dataloader = dict(dataset=dict(data_root=data_root))
 test_dataloader = val_dataloader
 # The novel names that occur among tiny_imagenet's labels too: what an image-text model of that set may know.
 names_seen_by_clip = [
     "airplane", "bus", "cat", "dog", "cow", "elephant", "umbrella", "tie", "keyboard", "cup",
 ]  # fmt: skip
 val_evaluator = dict(
-    type="clip_plugins.OpenVocabularyMetric",
     ann_file=val_annotations,
     extra_groups=dict(novel_seen_by_clip=names_seen_by_clip),
 )
 test_evaluator = val_evaluator
-randomness = dict(seed=0)
