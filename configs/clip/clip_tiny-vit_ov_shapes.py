@@ -17,7 +17,7 @@ model = dict(
     data_preprocessor=dict(flip=0.5, brightness=0.1, contrast=0.1, noise=0.01),
 )
 
-max_iters = 1600
+max_iters = 3200
 warmup_iters = 200
 train_dataloader = dict(num_workers=1)
 optim_wrapper = dict(
@@ -29,12 +29,12 @@ param_scheduler = [
     dict(type="LinearLR", start_factor=0.01, by_epoch=False, begin=0, end=warmup_iters),
     dict(type="CosineAnnealingLR", eta_min=0.0, by_epoch=False, begin=warmup_iters, end=max_iters),
 ]
-train_cfg = dict(type="IterBasedTrainLoop", max_iters=max_iters, val_interval=400)
+train_cfg = dict(type="IterBasedTrainLoop", max_iters=max_iters, val_interval=800)
 val_cfg = dict()
 test_cfg = dict()
 default_hooks = dict(checkpoint=dict(by_epoch=False, interval=400))
 custom_hooks = [
     dict(type="clip_plugins.VocabularyHook", prompts="single"),
-    dict(type="clip_plugins.PatchDropoutHook", rate=0.5, end=0.8),
+    dict(type="clip_plugins.PatchDropoutHook", rate=0.5, end=0.85),
     dict(type="clip_plugins.ExportEncoderHook", path="tiny_vit.safetensors", dtype="fp16"),
 ]
