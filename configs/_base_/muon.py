@@ -1,6 +1,6 @@
 # Muon (https://kellerjordan.github.io/posts/muon/): orthogonalised steps for matrices and filters, AdamW at
-# an eighth of the rate for the rest. The tiny ResNet's zero-shot accuracy is 94.9 % after 800 steps of it; AdamW
-# took 2,000 steps to 92.7 %.
+# an eighth of the rate for the rest. The tiny ResNet's zero-shot accuracy is 94.9 % after 800 steps of it;
+# AdamW took 2,000 steps to 92.7 %.
 optim_wrapper = dict(
     optimizer=dict(
         type="timm.optim.Muon",
