@@ -16,8 +16,8 @@ model = dict(
     data_preprocessor=dict(flip=0.5, brightness=0.3, contrast=0.3),
 )
 
-max_iters = 3000
-warmup_iters = 150
+max_iters = 1600
+warmup_iters = 100
 optim_wrapper = dict(
     type="OptimWrapper",
     clip_grad=dict(max_norm=1.0),
@@ -27,10 +27,10 @@ param_scheduler = [
     dict(type="LinearLR", start_factor=0.01, by_epoch=False, begin=0, end=warmup_iters),
     dict(type="CosineAnnealingLR", eta_min=0.0, by_epoch=False, begin=warmup_iters, end=max_iters),
 ]
-train_cfg = dict(type="IterBasedTrainLoop", max_iters=max_iters, val_interval=500)
+train_cfg = dict(type="IterBasedTrainLoop", max_iters=max_iters, val_interval=400)
 val_cfg = dict()
 test_cfg = dict()
-default_hooks = dict(checkpoint=dict(by_epoch=False, interval=500))
+default_hooks = dict(checkpoint=dict(by_epoch=False, interval=400))
 custom_hooks = [
     dict(type="clip_plugins.VocabularyHook", prompts="imagenet7"),
     dict(type="clip_plugins.ExportEncoderHook", path="encoder.safetensors", dtype="fp32"),
