@@ -2,6 +2,7 @@
 from clip_plugins.detection import vild
 from clip_plugins.detection.autocast import AutocastOptimWrapper
 from clip_plugins.detection.backbone import CLIPBackbone
+from clip_plugins.detection.box_head import NormedBBoxHead
 from clip_plugins.detection.class_agnostic import ForgetNames
 from clip_plugins.detection.closed_vocabulary import ClosedVocabularyRoIHead
 from clip_plugins.detection.transforms import KeepProposals, PackOpenVocabularyInputs
@@ -12,6 +13,7 @@ __all__ = [
     "ClosedVocabularyRoIHead",
     "ForgetNames",
     "KeepProposals",
+    "NormedBBoxHead",
     "PackOpenVocabularyInputs",
     "vild",
 ]

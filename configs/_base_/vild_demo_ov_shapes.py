@@ -1,8 +1,8 @@
-# What the detectors of the demo share: the data, 300 steps of 16 images, logs.
+# What the detectors of the demo share: the data, 400 steps of 16 images, logs.
 _base_ = ["./datasets/ov_shapes_detection.py", "./muon.py"]
 default_scope = "mmdet"
 custom_imports = dict(imports=["clip_plugins"], allow_failed_imports=False)
-train_cfg = dict(type="IterBasedTrainLoop", max_iters=300, val_interval=300)
+train_cfg = dict(type="IterBasedTrainLoop", max_iters=400, val_interval=400)
 val_cfg = dict(type="ValLoop")
 test_cfg = dict(type="TestLoop")
 optim_wrapper = dict(
@@ -12,7 +12,7 @@ optim_wrapper = dict(
 )
 param_scheduler = [
     dict(type="LinearLR", start_factor=0.1, by_epoch=False, begin=0, end=30),
-    dict(type="CosineAnnealingLR", by_epoch=False, begin=30, end=300, eta_min_ratio=0.01),
+    dict(type="CosineAnnealingLR", by_epoch=False, begin=30, end=400, eta_min_ratio=0.01),
 ]
 train_dataloader = dict(sampler=dict(_delete_=True, type="InfiniteSampler", shuffle=True, seed=0))
 default_hooks = dict(
@@ -20,7 +20,7 @@ default_hooks = dict(
     logger=dict(type="LoggerHook", interval=20),
     param_scheduler=dict(type="ParamSchedulerHook"),
     # never fewer than 2: mmengine deletes the old file before the new one is whole
-    checkpoint=dict(type="CheckpointHook", by_epoch=False, interval=300, max_keep_ckpts=2),
+    checkpoint=dict(type="CheckpointHook", by_epoch=False, interval=400, max_keep_ckpts=2),
     sampler_seed=dict(type="DistSamplerSeedHook"),
     visualization=dict(type="DetVisualizationHook"),
 )

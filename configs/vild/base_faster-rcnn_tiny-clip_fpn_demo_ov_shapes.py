@@ -2,6 +2,12 @@
 # makes the proposal cache, and every other config here starts from its weights.
 _base_ = ["../_base_/models/faster-rcnn_tiny-clip_fpn.py", "../_base_/vild_demo_ov_shapes.py"]
 encoder = dict(type="clip_plugins.TinyCLIP", variant="resnet")  # of the proposal cache
+train_cfg = dict(max_iters=300, val_interval=300)
+param_scheduler = [
+    dict(type="LinearLR", start_factor=0.1, by_epoch=False, begin=0, end=30),
+    dict(type="CosineAnnealingLR", by_epoch=False, begin=30, end=300, eta_min_ratio=0.01),
+]
+default_hooks = dict(checkpoint=dict(interval=300))
 model = dict(test_cfg=dict(rcnn=dict(nms=dict(iou_threshold=0.7))))
 train_pipeline = [
     dict(type="clip_plugins.LoadImage"),

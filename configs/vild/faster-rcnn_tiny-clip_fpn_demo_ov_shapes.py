@@ -2,4 +2,10 @@
 _base_ = ["../_base_/models/faster-rcnn_tiny-clip_fpn.py", "../_base_/vild_demo_ov_shapes.py"]
 custom_hooks = [dict(type="clip_plugins.VocabularyHook")]
 load_from = "work_dirs/base_faster-rcnn_tiny-clip_fpn_demo_ov_shapes/iter_300.pth"
-model = dict(roi_head=dict(type="clip_plugins.ClosedVocabularyRoIHead", bbox_head=dict(num_classes=102)))
+model = dict(
+    roi_head=dict(
+        type="clip_plugins.ClosedVocabularyRoIHead",
+        # norms as in ViLD's trunk
+        bbox_head=dict(type="clip_plugins.NormedBBoxHead", num_classes=102, fc_norm_cfg=dict(type="BN1d")),
+    )
+)

@@ -13,4 +13,7 @@ model = dict(
             classifier=dict(temperature=25.0),
         ),
     ),
+    # The text branch learned novel objects, which have no boxes, as background: listen to it less than the
+    # paper's 2/3. AP50 on val (base, combinations, nouns): 94.5, 93.9, 61.8 at 2/3; 94.0, 93.3, 73.2 at .9
+    test_cfg=dict(rcnn=dict(base_weight=0.9)),
 )

@@ -5,37 +5,18 @@ Letters: R regions, F trunk features, D width of the joint space, K classes, S s
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
-from mmcv.cnn import ConvModule, build_norm_layer
-from mmdet.models.roi_heads.bbox_heads import ConvFCBBoxHead
+from mmcv.cnn import build_norm_layer
 from mmdet.models.roi_heads.mask_heads import FCNMaskHead
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from clip_plugins.detection.box_head import TRUNK_INIT, NormedBBoxHead, conv_fc_layers, run_trunk
 from clip_plugins.detection.vild import losses
 from clip_plugins.errors import ConfigError
 from clip_plugins.registry import MODELS
 
 BOX_AVERAGES = ("sampled", "foreground")
 OWN_BRANCHES = ("num_cls_convs", "num_cls_fcs", "num_reg_convs", "num_reg_fcs")
-TRUNK_INIT = {"type": "Xavier", "distribution": "uniform", "layer": "NormedLinear"}  # as mmdet's shared heads
-BOX_INIT = {"type": "Normal", "std": 0.001, "override": {"name": "fc_reg"}}
-
-
-class NormedLinear(nn.Linear):
-    """Fully connected layer and its norm; the names of the weights are those of `nn.Linear`."""
-
-    def __init__(self, in_features: int, out_features: int, norm_cfg: dict | None = None) -> None:
-        super().__init__(in_features, out_features)
-        self.norm = build_norm_layer(norm_cfg, out_features)[1] if norm_cfg else nn.Identity()
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(R, in_features) -> (R, out_features); the activation comes after it."""
-        x = super().forward(x)
-        if len(x) == 1 and self.training and isinstance(self.norm, nn.modules.batchnorm._BatchNorm):
-            norm = self.norm  # a single region has no variance: take the running one
-            return F.batch_norm(x, norm.running_mean, norm.running_var, norm.weight, norm.bias, eps=norm.eps)
-        return self.norm(x)
 
 
 class CosineClassifier(nn.Module):
@@ -69,45 +50,8 @@ class CosineClassifier(nn.Module):
             return self.temperature * embeddings @ columns.T
 
 
-def conv_fc_layers(in_channels: int, roi_area: int, convs: tuple[int, int], fcs: tuple[int, int],
-                   norm_cfg: dict | None = None, fc_norm_cfg: dict | None = None,
-                   conv_bias: bool | str = "auto") -> tuple[nn.ModuleList, nn.ModuleList, int]:
-    """The trunk of a region head: 3x3 convolutions, then fully connected layers.
-
-    Args:
-        in_channels: of the region maps.
-        roi_area: S * S, what a flattened map holds.
-        convs: (number, channels).
-        fcs: (number, features).
-        norm_cfg: norm of the convolutions.
-        fc_norm_cfg: norm of the fully connected layers.
-        conv_bias: 'auto' leaves the bias out where a norm follows; True as in the official code.
-    Returns:
-        convolutions, fully connected layers, number of outgoing features.
-    """
-    conv_layers, fc_layers, width = nn.ModuleList(), nn.ModuleList(), in_channels
-    for _ in range(convs[0]):
-        conv_layers.append(ConvModule(width, convs[1], 3, padding=1, norm_cfg=norm_cfg, bias=conv_bias))
-        width = convs[1]
-    width = width * roi_area if fcs[0] else width
-    for _ in range(fcs[0]):
-        fc_layers.append(NormedLinear(width, fcs[1], fc_norm_cfg))
-        width = fcs[1]
-    return conv_layers, fc_layers, width
-
-
-def run_trunk(convs: nn.ModuleList, fcs: nn.ModuleList, x: Tensor) -> Tensor:
-    """Region maps (R, C, S, S) -> features (R, F)."""
-    for conv in convs:
-        x = conv(x)
-    x = x.flatten(1)
-    for fc in fcs:
-        x = F.relu(fc(x), inplace=True)
-    return x
-
-
 @MODELS.register_module()
-class ViLDBBoxHead(ConvFCBBoxHead):
+class ViLDBBoxHead(NormedBBoxHead):
     """Text branch and class-agnostic boxes on one trunk; its weights bear the names of mmdet's shared heads.
 
     Args:
@@ -117,32 +61,22 @@ class ViLDBBoxHead(ConvFCBBoxHead):
         novel_mask: see `losses.mask_novel_logits`.
         box_average: 'sampled' divides the box loss by all sampled regions as mmdet does, 'foreground' by the
             foreground's numbers as the official code does; equal at a foreground share of a quarter.
-        fc_norm_cfg: norm of the fully connected layers.
-        conv_bias: see `conv_fc_layers`.
-        kwargs: of mmdet's `ConvFCBBoxHead`.
+        kwargs: of `NormedBBoxHead`.
     """
 
     def __init__(self, embed_dim: int, classifier: dict | None = None, text_loss_weight: float = 1.0,
-                 novel_mask: str = "inf", box_average: str = "sampled", fc_norm_cfg: dict | None = None,
-                 conv_bias: bool | str = "auto", **kwargs) -> None:
+                 novel_mask: str = "inf", box_average: str = "sampled", **kwargs) -> None:
         if box_average not in BOX_AVERAGES:
             raise ConfigError(f"box_average is {box_average!r}; choose one of {BOX_AVERAGES}.")
         own = sorted(name for name, value in kwargs.items() if name in OWN_BRANCHES and value)
         if own:
             raise ConfigError(f"ViLD has one trunk for names and boxes but {', '.join(own)} is set; use "
                               "num_shared_convs and num_shared_fcs.")
-        self._trunk_options = {"fc_norm_cfg": fc_norm_cfg, "conv_bias": conv_bias}
-        kwargs.setdefault("init_cfg", [TRUNK_INIT, BOX_INIT])
         super().__init__(with_cls=False, reg_class_agnostic=True, num_classes=1, **kwargs)
         self.text_loss_weight = text_loss_weight
         self.novel_mask = novel_mask
         self.box_average = box_average
         self.classifier = CosineClassifier(self.cls_last_dim, embed_dim, **(classifier or {}))
-
-    def _add_conv_fc_branch(self, num_branch_convs: int, num_branch_fcs: int, in_channels: int,
-                            is_shared: bool = False) -> tuple[nn.ModuleList, nn.ModuleList, int]:
-        return conv_fc_layers(in_channels, self.roi_feat_area, (num_branch_convs, self.conv_out_channels),
-                              (num_branch_fcs, self.fc_out_channels), self.norm_cfg, **self._trunk_options)
 
     def hidden(self, x: Tensor) -> Tensor:
         """Region maps (R, C, S, S) -> trunk features (R, F)."""
