@@ -1,13 +1,16 @@
 """The main job as commands: base detector -> proposal cache -> every row of the table trained and tested."""
 import json
+import logging
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
+from mmengine.logging import MMLogger
 
 from clip_plugins.cli.steps import Step
 from clip_plugins.files import write_atomically, write_json
@@ -137,13 +140,20 @@ class Walk:
 
 def checkpoint_of(config: Path, folder: Path) -> Path:
     """File of the last checkpoint that a training by iterations or epochs leaves in its work folder."""
-    loop = Config.fromfile(config).train_cfg
+    loop = _read(config).train_cfg
     return folder / (f"iter_{loop.max_iters}.pth" if "max_iters" in loop else f"epoch_{loop.max_epochs}.pth")
+
+
+@cache
+def _read(config: Path) -> Config:
+    """Read a config once, without mmengine's line for each environment variable in it."""
+    MMLogger.get_current_instance().setLevel(logging.WARNING)
+    return Config.fromfile(config)
 
 
 def cache_options(config: Path, cache: Path) -> list[str]:
     """Overrides that make a config's training pipeline read its proposals from `cache`."""
-    pipeline = Config.fromfile(config).train_dataloader.dataset.pipeline
+    pipeline = _read(config).train_dataloader.dataset.pipeline
     return [f"train_dataloader.dataset.pipeline.{place}.cache={cache}"
             for place, transform in enumerate(pipeline) if transform.type.endswith("LoadCachedProposals")]
 
