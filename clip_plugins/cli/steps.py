@@ -62,10 +62,11 @@ class Chain:
 
         Args:
             steps: in an order in which they could run one by one.
-            workers: steps that may run at a time; each then gets its share of the cores.
+            workers: steps that may run at a time, if there are cores; each then gets its share of them.
         Raises:
             StepError: a command failed; names it and its log file. Steps that run beside it end first.
         """
+        workers = min(workers, cores())
         waiting, running = list(steps), {}
         with ThreadPoolExecutor(workers) as pool:
             while waiting or running:

@@ -3,9 +3,15 @@ from pathlib import Path
 
 import pytest
 
-from clip_plugins.cli.steps import Chain, Step, StepError, cores
+from clip_plugins.cli import steps as module
+from clip_plugins.cli.steps import Chain, Step, StepError
 
 WRITE = "import sys; open(sys.argv[1], 'a').write('x')"
+
+
+@pytest.fixture(autouse=True)
+def two_cores(monkeypatch):
+    monkeypatch.setattr(module, "cores", lambda: 2)
 
 
 def step(path: Path, name: str = "write", inputs: tuple[Path, ...] = ()) -> Step:
@@ -85,9 +91,21 @@ def test_a_step_waits_for_the_one_whose_output_it_reads(tmp_path):
     assert second.read_text() == "x"
 
 
-def test_threads_are_the_share_of_the_cores(tmp_path):
+@pytest.mark.parametrize(("cores", "shared"), [(1, 1), (2, 1), (8, 4)])
+def test_threads_are_the_share_of_the_cores(tmp_path, monkeypatch, cores, shared):
+    monkeypatch.setattr(module, "cores", lambda: cores)
     show = ("-c", "import os; print(os.environ['OMP_NUM_THREADS'])")
     steps = [Step("alone", show, outputs=()), Step("shared", show, outputs=(), is_alone=False)]
     Chain(tmp_path).run(steps, workers=2)
     shown = {name: int((tmp_path / "steps" / f"{name}.log").read_text()) for name in ("alone", "shared")}
-    assert shown == {"alone": cores(), "shared": max(cores() // 2, 1)}
+    assert shown == {"alone": cores, "shared": shared}
+
+
+def test_one_core_runs_one_step_at_a_time(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "cores", lambda: 1)
+    both = [Step(name, ("-c", "import time; print(time.time()); time.sleep(0.2); print(time.time())"),
+                 outputs=(), is_alone=False) for name in ("one", "two")]
+    Chain(tmp_path).run(both, workers=2)
+    logs = ((tmp_path / "steps" / f"{name}.log").read_text().split() for name in ("one", "two"))
+    (_, end), (begin, _) = logs
+    assert float(begin) > float(end)
