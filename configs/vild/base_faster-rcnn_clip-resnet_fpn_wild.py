@@ -1,13 +1,7 @@
 # Where is an object, whatever its name? Trained on the boxes of base names; its first stage makes the
 # proposal cache, and the other configs of wild start from its weights.
 _base_ = ["../_base_/models/faster-rcnn_clip-resnet_fpn.py", "../_base_/vild_wild.py"]
-max_iters = 500
 model = dict(test_cfg=dict(rcnn=dict(nms=dict(iou_threshold=0.7))))
-train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
-param_scheduler = [
-    dict(type="LinearLR", start_factor=0.1, by_epoch=False, begin=0, end=40),
-    dict(type="CosineAnnealingLR", by_epoch=False, begin=40, end=max_iters, eta_min_ratio=0.01),
-]
 train_pipeline = [
     dict(type="clip_plugins.LoadImage"),
     dict(type="LoadAnnotations", with_bbox=True),

@@ -7,7 +7,6 @@ param_scheduler = [
     dict(type="LinearLR", start_factor=0.1, by_epoch=False, begin=0, end=30),
     dict(type="CosineAnnealingLR", by_epoch=False, begin=30, end=300, eta_min_ratio=0.01),
 ]
-default_hooks = dict(checkpoint=dict(interval=300))
 model = dict(test_cfg=dict(rcnn=dict(nms=dict(iou_threshold=0.7))))
 train_pipeline = [
     dict(type="clip_plugins.LoadImage"),

@@ -1,0 +1,26 @@
+# What every detector shares: bf16 where it pays, hooks, logs. Schedules are the business of whoever inherits it.
+_base_ = "./muon.py"
+default_scope = "mmdet"
+custom_imports = dict(imports=["clip_plugins"], allow_failed_imports=False)
+val_cfg = dict(type="ValLoop")
+test_cfg = dict(type="TestLoop")
+optim_wrapper = dict(
+    type="clip_plugins.AutocastOptimWrapper",
+    precision="auto",
+    clip_grad=dict(max_norm=10.0),
+)
+default_hooks = dict(
+    timer=dict(type="IterTimerHook"),
+    logger=dict(type="LoggerHook", interval=20),
+    param_scheduler=dict(type="ParamSchedulerHook"),
+    # never fewer than 2: mmengine deletes the old file before the new one is whole
+    checkpoint=dict(type="CheckpointHook", by_epoch=False, interval=100, max_keep_ckpts=2),
+    sampler_seed=dict(type="DistSamplerSeedHook"),
+    visualization=dict(type="DetVisualizationHook"),
+)
+env_cfg = dict(cudnn_benchmark=False, mp_cfg=dict(mp_start_method="fork", opencv_num_threads=0))
+visualizer = dict(type="DetLocalVisualizer", vis_backends=[dict(type="LocalVisBackend")])
+log_processor = dict(type="LogProcessor", window_size=20, by_epoch=False)
+log_level = "INFO"
+load_from = None
+resume = False
