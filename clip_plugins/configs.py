@@ -1,9 +1,10 @@
-"""The configs that ship with the package: list them, find one, copy them all.
+"""The configs and tools that ship with the package: list them, find one, copy them all.
 
 examples:
   python -m clip_plugins.configs list vild
   python -m clip_plugins.configs path vild-text_faster-rcnn_tiny-clip_fpn_demo_ov_shapes
   python -m clip_plugins.configs copy my_configs
+  python -m clip_plugins.configs tools
 """
 from __future__ import annotations
 
@@ -69,7 +70,9 @@ def copy_configs(target: Path) -> Path:
 
 
 def run(command: str, name: str | None) -> str:
-    """What one of the three commands says."""
+    """What one of the four commands says."""
+    if command == "tools":
+        return str(shipped("tools"))
     if command == "list":
         folder = shipped("configs")
         return "\n".join(str(path.relative_to(folder)) for path in shipped_configs(name or ""))
@@ -82,7 +85,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line: 0, or 2 on an error that the user can cure."""
     parser = argparse.ArgumentParser(prog="python -m clip_plugins.configs", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("command", choices=("list", "path", "copy"))
+    parser.add_argument("command", choices=("list", "path", "copy", "tools"),
+                        help="tell the names, one path, the copy's folder, or the folder of the tools")
     parser.add_argument("name", nargs="?", help="part of a path, a config's name, or the folder to make")
     args = parser.parse_args(arguments)
     try:
