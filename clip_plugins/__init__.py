@@ -6,8 +6,8 @@ from clip_plugins.version import __version__
 
 __all__ = ["__version__"]
 
-# Commands that need nothing of the package's stack: the doctor must run where nothing else can be imported.
-_LIGHT_COMMANDS = ("clip_plugins.configs", "clip_plugins.doctor")
+# Commands that import what they need themselves: the doctor must run where nothing else can be imported.
+_LIGHT_COMMANDS = ("clip_plugins.compat", "clip_plugins.configs", "clip_plugins.doctor")
 
 if not any(("-m", command) in zip(sys.orig_argv, sys.orig_argv[1:]) for command in _LIGHT_COMMANDS):
     from clip_plugins import compat

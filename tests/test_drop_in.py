@@ -28,7 +28,7 @@ SMALL_COCO = [*ONE_PROCESS, "train_cfg.max_epochs=1", "model.backbone.init_cfg=N
               "test_dataloader.dataset.pipeline.1.scale=(128,96)",
               "model.train_cfg.rpn_proposal.max_per_img=20", "model.test_cfg.rpn.max_per_img=20"]
 SMALL_SHAPES = [*ONE_PROCESS, "train_cfg.max_iters=1", "train_cfg.val_interval=1",
-                "default_hooks.checkpoint.interval=1"]
+                "default_hooks.checkpoint.interval=1", "default_hooks.logger.interval=1"]
 SMALL_SIZES = "--train 6 --captions 0 --val 2 --test 2 --drawings 0 --workers 0"
 # `python` of the reader: mmdet's tools get the options above, everything else is run as it is written
 SHIM = """#!/bin/sh

@@ -63,7 +63,8 @@ class Environment:
     def doctor(self, *options: str) -> tuple[int, str]:
         """Exit code and troubles."""
         run = subprocess.run([sys.executable, "-m", "clip_plugins.doctor", *options], cwd=self.folder,
-                             env={**os.environ, **self.variables}, capture_output=True, text=True, timeout=300)
+                             env={**os.environ, **self.variables}, capture_output=True, text=True,
+                             timeout=300)
         assert "Traceback" not in run.stderr, run.stderr
         return run.returncode, run.stdout
 
