@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from clip_plugins.compat import boot_line
 from clip_plugins.doctor.findings import Findings
 
-SECONDS = 120
+SECONDS = 300
 PROBE = """
 from importlib.util import find_spec
 if find_spec("mmcv") is None:
@@ -19,6 +19,17 @@ elif find_spec("mmcv._ext") is None:
 else:
     from mmcv import _ext
     print("stand-in" if hasattr(_ext, "__stand_in__") else "compiled")
+"""
+IMPORTS = """
+import sys
+from importlib import import_module
+for module in sys.argv[1:]:
+    try:
+        import_module(module)
+        print(f"{module}: works", flush=True)
+    except Exception as error:
+        told = (str(error).strip().splitlines() or [""])[-1]
+        print(f"{module}: {type(error).__name__}: {told}", flush=True)
 """
 TOLD = {"stand-in": "stand-in (torchvision and PyTorch)", "compiled": "compiled mmcv", "nobody": "nobody",
         "absent": "mmcv is not installed"}
@@ -33,10 +44,10 @@ CURES = {
 USERS = ("mmdet", "mmseg")
 
 
-def fresh_python(code: str) -> subprocess.CompletedProcess[str]:
+def fresh_python(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run code in a new Python of this environment, in a folder that brings no modules."""
-    return subprocess.run([sys.executable, "-c", code], cwd=tempfile.gettempdir(), capture_output=True,
-                          text=True, timeout=SECONDS)
+    return subprocess.run([sys.executable, "-c", code, *arguments], cwd=tempfile.gettempdir(),
+                          capture_output=True, text=True, timeout=SECONDS)
 
 
 def last_line(text: str) -> str:
@@ -56,11 +67,13 @@ def read_operators(findings: Findings) -> None:
 
 
 def read_imports(findings: Findings) -> None:
-    """Import the package, and the models of mmdet and mmseg where installed, each in a Python of its own."""
-    modules = ["clip_plugins", *(f"{name}.models" for name in USERS if find_spec(name))]
+    """Import the models of mmdet and mmseg where installed, then the package, in a new Python."""
+    modules = [*(f"{name}.models" for name in USERS if find_spec(name)), "clip_plugins"]
+    run = fresh_python(IMPORTS, *modules)
+    told = dict(line.split(": ", 1) for line in run.stdout.splitlines() if line.split(": ")[0] in modules)
     for module in modules:
-        run = fresh_python(f"import {module}")
-        findings.facts.append(f"import {module}: {'works' if run.returncode == 0 else 'fails'}")
-        if run.returncode:
-            findings.troubles.append(f"`import {module}` fails ({last_line(run.stderr)}); cure the troubles "
-                                     "above, or install the tested stack: pip install -c constraints.txt.")
+        state = told.get(module, f"Python ended with {run.returncode}: {last_line(run.stderr)}")
+        findings.facts.append(f"import {module}: {'works' if state == 'works' else 'fails'}")
+        if state != "works":
+            findings.troubles.append(f"`import {module}` fails ({state}); cure the troubles above, or "
+                                     "install the tested stack: pip install -c constraints.txt.")
