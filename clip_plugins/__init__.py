@@ -1,24 +1,32 @@
 """The CLIP family as a plugin for OpenMMLab; importing the package registers everything that is installed."""
+import sys
 from importlib.util import find_spec
 
-from clip_plugins import compat
 from clip_plugins.version import __version__
 
-compat.apply_patches()  # before anything imports mmcv.ops
+__all__ = ["__version__"]
 
-from clip_plugins import (  # noqa: E402
-    contrastive,
-    datasets,
-    encoders,
-    evaluation,
-    images,
-    proposals,
-    visualization,
-    vocabulary,
-)
+# Commands that import what they need themselves: the doctor must run where nothing else can be imported.
+_LIGHT_COMMANDS = ("clip_plugins.compat", "clip_plugins.configs", "clip_plugins.doctor")
 
-if find_spec("mmdet"):
-    from clip_plugins import detection  # noqa: F401
+if not any(("-m", command) in zip(sys.orig_argv, sys.orig_argv[1:]) for command in _LIGHT_COMMANDS):
+    from clip_plugins import compat
 
-__all__ = ["__version__", "compat", "contrastive", "datasets", "encoders", "evaluation", "images",
-           "proposals", "visualization", "vocabulary"]
+    compat.apply_patches()  # before anything imports mmcv.ops
+
+    from clip_plugins import (
+        contrastive,
+        datasets,
+        encoders,
+        evaluation,
+        images,
+        proposals,
+        visualization,
+        vocabulary,
+    )
+
+    if find_spec("mmdet"):
+        from clip_plugins import detection  # noqa: F401
+
+    __all__ += ["compat", "contrastive", "datasets", "encoders", "evaluation", "images", "proposals",
+                "visualization", "vocabulary"]

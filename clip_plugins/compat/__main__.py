@@ -27,8 +27,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _run(command: str) -> str:
     if command == "status":
+        from clip_plugins.compat import apply_patches
         from clip_plugins.compat.status import report
 
+        apply_patches()
         return report()
     if command == "enable":
         return f"written: {boot_line.enable()}"

@@ -1,19 +1,11 @@
 """What runs in this environment: the mmcv operators, every patch, and known clashes."""
 from __future__ import annotations
 
-from collections.abc import Callable
-from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 
 from clip_plugins.compat import boot_line
+from clip_plugins.compat.clashes import clashes
 from clip_plugins.compat.patches import PATCHES
-
-
-def _installed(name: str) -> str | None:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None
 
 
 def mmcv_operators() -> str:
@@ -26,24 +18,6 @@ def mmcv_operators() -> str:
     from mmcv import _ext
 
     return "stand-in (torchvision and PyTorch)" if hasattr(_ext, "__stand_in__") else "compiled mmcv"
-
-
-def clashes(installed: Callable[[str], str | None] = _installed) -> list[str]:
-    """Known troubles of the installed packages, one sentence each.
-
-    Args:
-        installed: name of a distribution -> its version, None where it is absent.
-    """
-    found = []
-    setuptools = installed("setuptools")
-    if setuptools is not None and int(setuptools.split(".")[0]) >= 82:
-        found.append(f"setuptools {setuptools} has no pkg_resources, so mmengine can't read configs with "
-                     "`_base_ = 'mmdet::...'`; pip install 'setuptools<82'.")
-    if installed("mmcv") and installed("mmcv-lite"):
-        found.append("mmcv and mmcv-lite write to the same folder; uninstall both and install one of them.")
-    if installed("mmpretrain"):
-        found.append("mmpretrain with transformers 5 breaks `import mmdet.models`; uninstall mmpretrain.")
-    return found
 
 
 def report() -> str:

@@ -5,7 +5,7 @@ import pytest
 from clip_plugins.compat import apply_patches, cpu_distributed
 from clip_plugins.compat.__main__ import main
 from clip_plugins.compat.patches import PATCHES
-from clip_plugins.compat.status import clashes, mmcv_operators, report
+from clip_plugins.compat.status import mmcv_operators, report
 
 
 @pytest.mark.parametrize("patch", PATCHES, ids=lambda patch: patch.name)
@@ -36,19 +36,6 @@ def test_the_status_shows_a_patch_that_is_not_in_force(monkeypatch):
     import _clip_plugins_boot
     monkeypatch.setattr(sys, "meta_path", [f for f in sys.meta_path if f is not _clip_plugins_boot.FINDER])
     assert "mmcv_extension          inactive" in report()
-
-
-@pytest.mark.parametrize(("versions", "words"), [
-    ({"setuptools": "82.0.1"}, "pkg_resources"),
-    ({"mmcv": "2.1.0", "mmcv-lite": "2.1.0"}, "same folder"),
-    ({"mmpretrain": "1.2.0"}, "uninstall mmpretrain"),
-])
-def test_known_clashes_are_named(versions, words):
-    assert [words in clash for clash in clashes(versions.get)] == [True]
-
-
-def test_an_environment_without_clash_is_silent():
-    assert clashes({"setuptools": "81.0.0", "mmcv-lite": "2.1.0"}.get) == []
 
 
 def test_the_command_prints_the_status(capsys):

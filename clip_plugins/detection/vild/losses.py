@@ -53,6 +53,14 @@ def distillation_loss(student: Tensor, teacher: Tensor, valid: Tensor | None = N
     return torch.where(valid, distance, torch.zeros_like(distance)).sum() / valid.sum().clamp_min(1)
 
 
+def weighted_distillation(options: dict, student: Tensor, teacher: Tensor,
+                          valid: Tensor | None = None) -> Tensor:
+    """`distillation_loss` with a head's options: `weight` (0.5) and what that function takes."""
+    options = dict(options)
+    weight = options.pop("weight", 0.5)
+    return weight * distillation_loss(student, teacher.to(student), valid, **options)
+
+
 def mask_novel_logits(logits: Tensor, is_base: Tensor, novel_mask: str = "inf") -> Tensor:
     """Take the novel classes out of the training softmax; the background column is kept.
 

@@ -11,6 +11,8 @@ Each variant of the paper is a composition by config:
 | ViLD-text + CLIP  | yes       |              |            | CLIP on crops  | `ViLDRoIHead`   |
 | CLIP on proposals |           |              |            | CLIP on crops  | `CLIPRoIHead`   |
 
+`ViLDCascadeRoIHead` is the same in mmdet's cascade: ViLD-text and ViLD, stage by stage.
+
 Letters: R regions, K classes, D width of the joint space.
 """
 from __future__ import annotations
@@ -30,6 +32,7 @@ from clip_plugins.detection.vild import losses
 from clip_plugins.detection.vild.inference import blend_scores, class_probabilities
 from clip_plugins.detection.vild.open_vocabulary import OpenVocabulary, joint_space
 from clip_plugins.detection.vild.regions import RegionEncoder, collect_teacher, detections
+from clip_plugins.detection.vild.stock import open_bbox_head, open_mask_head
 from clip_plugins.errors import ConfigError
 from clip_plugins.registry import MODELS
 
@@ -41,25 +44,30 @@ class ViLDRoIHead(OpenVocabulary, StandardRoIHead):
     `test_cfg` knows, beside mmdet's: `base_weight` (2/3), `discard_background` (False), `max_per_class`
     (1000), `regions_per_chunk` (None: all at once).
     Args:
-        bbox_head: `ViLDBBoxHead`; `embed_dim` is filled in here and in `image_head`.
+        bbox_head: `ViLDBBoxHead`, or one of mmdet's with a shared trunk, which becomes one (see
+            `stock.open_bbox_head`); `embed_dim` is filled in here and in `image_head`.
         encoder: frozen text (and, for a second opinion, image) tower.
         embed_dim: D; None takes the encoder's.
         base_names: list or file; None takes the names seen in training.
         image_head: `ViLDImageHead`, the image branch with a trunk of its own; None shares the trunk.
         distillation: dict(weight=0.5, normalize_teacher=True); None learns from the names alone.
         second_opinion: options of `RegionEncoder`, CLIP on the cropped regions at test; None goes without.
-        kwargs: of mmdet's `StandardRoIHead`.
+        vocabulary: the names to begin with, in the order of the dataset's classes; `VocabularyHook` replaces
+            them. For mmdet's inference functions, which run no hooks.
+        kwargs: of mmdet's `StandardRoIHead`; a stock `mask_head` becomes class-agnostic.
     """
 
     def __init__(self, bbox_head: dict, encoder: dict | None = None, embed_dim: int | None = None,
                  base_names: Sequence[str] | str | None = None, image_head: dict | None = None,
-                 distillation: dict | None = None, second_opinion: dict | None = None, **kwargs) -> None:
+                 distillation: dict | None = None, second_opinion: dict | None = None,
+                 vocabulary: Sequence[str] | str | None = None, **kwargs) -> None:
         if image_head is not None and second_opinion is not None:
             raise ConfigError("image_head and second_opinion are both set; the geometric mean takes one.")
         if image_head is not None and distillation is None:
             raise ConfigError("image_head learns from distillation alone; set distillation=dict(weight=0.5).")
         frozen, embed_dim = joint_space(encoder, embed_dim)
-        super().__init__(bbox_head=dict(bbox_head, embed_dim=embed_dim), **kwargs)
+        kwargs["mask_head"] = open_mask_head(kwargs.get("mask_head"))
+        super().__init__(bbox_head=open_bbox_head(bbox_head, embed_dim), **kwargs)
         self.init_vocabulary(frozen, embed_dim, base_names)
         self.image_head = None
         if image_head is not None:
@@ -68,6 +76,8 @@ class ViLDRoIHead(OpenVocabulary, StandardRoIHead):
         self.region_encoder = None
         if second_opinion is not None:
             self.region_encoder = RegionEncoder(frozen, embed_dim, **second_opinion)
+        if vocabulary is not None:
+            self.set_vocabulary(vocabulary)
 
     def set_vocabulary(self, vocabulary: object) -> None:
         """Take other names, see `OpenVocabulary.set_vocabulary`; their number is the background's label."""
@@ -156,9 +166,7 @@ class ViLDRoIHead(OpenVocabulary, StandardRoIHead):
 
     def distillation_loss(self, student: Tensor, teacher: Tensor, valid: Tensor | None = None) -> Tensor:
         """Weighted L1 between (M, D) unit embeddings and CLIP's; see `losses.distillation_loss`."""
-        options = dict(self.distillation)
-        weight = options.pop("weight", 0.5)
-        return weight * losses.distillation_loss(student, teacher.to(student), valid, **options)
+        return losses.weighted_distillation(self.distillation, student, teacher, valid)
 
     # ---------------------------------------------------------------- test
 

@@ -260,3 +260,9 @@ def test_a_stock_shared_head_hands_its_trunk_and_boxes_over():
     left = {name for name in wanted if name not in given}
     assert left == {"roi_head.seen_names", *(f"roi_head.bbox_head.classifier.{name}" for name in (
         "project.weight", "project.bias", "background"))}
+
+
+def test_names_of_the_config_are_the_first_names():
+    options = {"embed_dim": None, "encoder": TINY, "vocabulary": ["cat", "dog"]}
+    head = small.build(options, names=None).roi_head
+    assert head.names == ("cat", "dog") and head.bbox_head.num_classes == 2
