@@ -75,9 +75,9 @@ def among_texts(pictures: Tensor, texts: Tensor) -> Tensor:
     """Move pictures' rows to where texts lie, so that names with pictures and names without compete fairly.
 
     CLIP keeps pictures and texts in two cones a nearly constant vector apart: a region, a picture itself, is
-    closer to any picture than to the best text. That vector is the mean of pictures minus texts over the names
-    that have both; a single name can't tell it from its own content and stays where it is, with a warning
-    where the cones are far apart.
+    closer to any picture than to the best text. That vector is the mean of pictures minus texts over the
+    names that have both; a single name can't tell it from its own content and stays where it is, with a
+    warning where the cones are far apart.
 
     Args:
         pictures: (N, D) unit rows, the mean direction of each name's pictures.

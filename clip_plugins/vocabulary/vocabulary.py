@@ -111,7 +111,8 @@ class Vocabulary:
         """Write a YAML or JSON file that `load` reads; pictures are named relative to its folder.
 
         Raises:
-            VocabularyError: another suffix, a place that can't be written, or prompts with rules of their own.
+            VocabularyError: another suffix, or a place that can't be written.
+            ConfigError: prompts with rules that no file can name.
         """
         path, fields_of_file = Path(path), {"names": list(self.names), "prompts": prompt_source(self.prompts)}
         for what in ("synonyms", "exemplars"):
