@@ -89,11 +89,13 @@ class VocabularyTest:
         config: of a two-stage mmdet detector with an open-vocabulary RoI head.
         checkpoint: its weights.
         work_dir: folder for logs.
+        images: so many of the test set, the first ones; None: all.
     """
 
-    def __init__(self, config: Path, checkpoint: Path, work_dir: Path) -> None:
+    def __init__(self, config: Path, checkpoint: Path, work_dir: Path, images: int | None = None) -> None:
         require_checkpoint(checkpoint)
-        self.config: Config = load_config(config)
+        options = [] if images is None else [f"test_dataloader.dataset.indices={images}"]
+        self.config: Config = load_config(config, options)
         self.config.work_dir, self.config.load_from, self.config.resume = str(work_dir), None, False
         set_seed(self.config, None)
         self.runner: Runner = build_runner(self.config)

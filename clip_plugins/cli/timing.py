@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 import torch
 from tqdm import tqdm
 
-
 Clock = Callable[[], float]
 
 

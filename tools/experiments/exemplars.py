@@ -21,6 +21,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     parser.add_argument("checkpoint", type=Path, help="its weights (.pth)")
     parser.add_argument("--work-dir", type=Path, default=Path("work_dirs/experiments/exemplars"))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--images", type=int, help="test on the first ones alone (default: all)")
     parser.add_argument("--readme", type=Path, metavar="FILE.md", help="put the table between its marks, too")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     return parser.parse_args(arguments)
@@ -44,7 +45,7 @@ def run(args: argparse.Namespace) -> None:
 
     start = time.perf_counter()
     asked = {seed: experiment.vocabularies(seed, args.work_dir / f"seed_{seed}") for seed in args.seeds}
-    test = experiment.VocabularyTest(args.config, args.checkpoint, args.work_dir / "logs")
+    test = experiment.VocabularyTest(args.config, args.checkpoint, args.work_dir / "logs", args.images)
     names = next(iter(asked[args.seeds[0]].values())).names
     rows = {experiment.TEXT: test.embed(Vocabulary(names)), experiment.CHANCE: test.chance(names)}
     for seed, vocabularies in asked.items():
