@@ -2,7 +2,7 @@
 
 example:
   python tools/image_demo.py photo.jpg configs/vild/CONFIG.py work_dirs/vild/iter_250.pth \\
-      --texts "a red star, a green ring" --out work_dirs/pictures
+      --texts "a red star, a green ring" --exemplar "mug=mug1.jpg,mug2.jpg" --out work_dirs/pictures
 """
 import argparse
 import sys
@@ -16,8 +16,11 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     parser.add_argument("image", help="picture or folder of pictures")
     parser.add_argument("config", help="config file")
     parser.add_argument("checkpoint", help="weights (.pth)")
-    parser.add_argument("--texts", required=True,
-                        help='names to look for: "a red star, a green ring", or a file of them')
+    parser.add_argument("--texts", help='names to look for: "a red star, a green ring", or a file of them')
+    parser.add_argument("--exemplar", action="append", default=[], metavar="NAME=PICTURE,PICTURE",
+                        help='pictures of a name, e.g. "mug=mug1.jpg,mug2.jpg"; may be repeated')
+    parser.add_argument("--exemplar-weight", type=float, metavar="SHARE",
+                        help="share of the pictures beside the text, 1: pictures alone (default: 0.5)")
     parser.add_argument("--out", default="work_dirs/image_demo", help="folder (default: %(default)s)")
     parser.add_argument("--score", type=float, default=0.3, help="least score (default: %(default)s)")
     parser.add_argument("--allow-mismatch", action="store_true",
@@ -33,11 +36,12 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the tool and give its exit code."""
     args = parse_arguments(arguments)
-    from clip_plugins.cli import OpenVocabularyDetector, detect_images, door, load_config
+    from clip_plugins.cli import Asked, OpenVocabularyDetector, detect_images, door, load_config
 
     def work() -> None:
         config = load_config(args.config, args.cfg_options, is_safe=args.safe_config)
-        detector = OpenVocabularyDetector(config, args.checkpoint, args.texts, strict=not args.allow_mismatch,
+        asked = Asked(args.texts, args.exemplar, args.exemplar_weight)
+        detector = OpenVocabularyDetector(config, args.checkpoint, asked, strict=not args.allow_mismatch,
                                           device=args.device)
         detect_images(args.image, detector, args.out, args.score)
     return door(work, debug=args.debug)

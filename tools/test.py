@@ -3,7 +3,7 @@
 examples:
   python tools/test.py configs/vild/CONFIG.py work_dirs/vild/iter_250.pth --out work_dirs/vild/results.json
   python tools/test.py configs/vild/CONFIG.py work_dirs/vild/iter_250.pth \\
-      --texts "a red star, a green ring" --show-dir work_dirs/vild/pictures
+      --texts "a red star, a green ring" --exemplar "mug=mug1.jpg,mug2.jpg" --show-dir work_dirs/vild/pictures
 """
 import argparse
 import os
@@ -18,6 +18,10 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     parser.add_argument("config", help="config file")
     parser.add_argument("checkpoint", help="weights (.pth)")
     parser.add_argument("--texts", help='names to look for: "a red star, a green ring", or a file of them')
+    parser.add_argument("--exemplar", action="append", default=[], metavar="NAME=PICTURE,PICTURE",
+                        help='pictures of a name, e.g. "mug=mug1.jpg,mug2.jpg"; may be repeated')
+    parser.add_argument("--exemplar-weight", type=float, metavar="SHARE",
+                        help="share of the pictures beside the text, 1: pictures alone (default: 0.5)")
     parser.add_argument("--out", metavar="FILE.json", help="write metrics and detections here")
     parser.add_argument("--show-dir", metavar="DIR", help="draw detections beside the truth into this folder")
     parser.add_argument("--work-dir", help="folder for logs (default: work_dirs/<config name>)")
@@ -35,10 +39,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the tool and give its exit code."""
     args = parse_arguments(arguments)
     os.environ.setdefault("LOCAL_RANK", str(args.local_rank))
-    from clip_plugins.cli import door, test
+    from clip_plugins.cli import Asked, door, test
 
     def work() -> None:
-        test(args.config, args.checkpoint, texts=args.texts, out=args.out, show_dir=args.show_dir,
+        asked = Asked(args.texts, args.exemplar, args.exemplar_weight)
+        test(args.config, args.checkpoint, texts=asked, out=args.out, show_dir=args.show_dir,
              work_dir=args.work_dir, strict=not args.allow_mismatch, launcher=args.launcher,
              options=args.cfg_options)
     return door(work, debug=args.debug)

@@ -26,8 +26,12 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
                         help="factor on the boxes of an annotation file (default: %(default)s)")
     parser.add_argument("--texts", help='names: "a cat, a dog" or a text, JSON or YAML file of them '
                         "(default: the class folders' names, _ read as a blank)")
-    parser.add_argument("--prompts", default="single", help="prompt set: bare, single, imagenet7, "
-                        "imagenet80, vild63, or a template with {} (default: %(default)s)")
+    parser.add_argument("--exemplar", action="append", default=[], metavar="NAME=PICTURE,PICTURE",
+                        help='pictures of a name, e.g. "mug=mug1.jpg,mug2.jpg"; may be repeated')
+    parser.add_argument("--exemplar-weight", type=float, metavar="SHARE",
+                        help="share of the pictures beside the text, 1: pictures alone (default: 0.5)")
+    parser.add_argument("--prompts", help="prompt set: bare, single, imagenet7, imagenet80, vild63, or a "
+                        "template with {} (default: the vocabulary file's, else single)")
     parser.add_argument("--encoder", default="tiny-resnet",
                         help="tiny-resnet, tiny-vit, or an open_clip model (default: %(default)s)")
     parser.add_argument("--weights", help="file, local-dir:FOLDER, hf-hub:OWNER/NAME, or open_clip tag")
@@ -51,13 +55,14 @@ def run(args: argparse.Namespace) -> None:
     """Classify, print, write."""
     import torch
 
-    from clip_plugins.cli import zero_shot, zero_shot_report
+    from clip_plugins.cli import Asked, zero_shot, zero_shot_report
 
     if args.images:
         pictures = zero_shot.find_boxes(args.path, args.images, args.context)
     else:
         pictures = zero_shot.find_pictures(args.path)
-    vocabulary = zero_shot.choose_names(pictures, args.texts, args.prompts)
+    vocabulary = zero_shot.choose_names(
+        pictures, Asked(args.texts, args.exemplar, args.exemplar_weight), args.prompts)
     encoder = zero_shot.choose_encoder(args.encoder, args.weights)
     encoder.to(args.device or ("cuda" if torch.cuda.is_available() else "cpu"))
     answers = zero_shot.classify(pictures, vocabulary, encoder, args.batch_size)

@@ -1,8 +1,9 @@
 """What the tools share: configs, one-sentence errors, and the walk through training and testing."""
+from clip_plugins.cli.asking import Asked
 from clip_plugins.cli.config import load_config
 from clip_plugins.cli.door import door
 from clip_plugins.cli.inference import OpenVocabularyDetector, detect_images
 from clip_plugins.cli.testing import test
 from clip_plugins.cli.training import train
 
-__all__ = ["OpenVocabularyDetector", "detect_images", "door", "load_config", "test", "train"]
+__all__ = ["Asked", "OpenVocabularyDetector", "detect_images", "door", "load_config", "test", "train"]

@@ -11,11 +11,12 @@ from mmengine.registry import MODELS, init_default_scope
 from mmengine.runner import load_checkpoint
 from tqdm import tqdm
 
+from clip_plugins.cli.asking import Asked
 from clip_plugins.cli.config import load_config
 from clip_plugins.cli.predictions import write_results
 from clip_plugins.cli.testing import VOCABULARY_HOOK
 from clip_plugins.cli.training import require_checkpoint
-from clip_plugins.errors import ConfigError, DataError
+from clip_plugins.errors import ConfigError, DataError, VocabularyError
 from clip_plugins.images import read_image
 from clip_plugins.visualization import Detections, draw_detections, safe_name, save_picture
 from clip_plugins.vocabulary import Vocabulary
@@ -30,7 +31,7 @@ class OpenVocabularyDetector:
     Args:
         config: path of the config, or the config itself.
         checkpoint: path of the weights; None takes the model as it is built.
-        texts: names to look for, in any form that `Vocabulary.load` reads.
+        texts: names to look for, in any form that `Vocabulary.load` reads, or names and pictures.
         strict: refuse a checkpoint whose keys don't match the model's.
         device: default: CUDA where there is one.
     Raises:
@@ -40,7 +41,8 @@ class OpenVocabularyDetector:
     """
 
     def __init__(self, config: str | Path | Config, checkpoint: str | Path | None,
-                 texts: str | Sequence[str], *, strict: bool = True, device: str | None = None) -> None:
+                 texts: str | Sequence[str] | Vocabulary | Asked, *, strict: bool = True,
+                 device: str | None = None) -> None:
         cfg = config if isinstance(config, Config) else load_config(config)
         if checkpoint is not None:
             require_checkpoint(checkpoint)
@@ -50,7 +52,9 @@ class OpenVocabularyDetector:
         if checkpoint is not None:
             load_checkpoint(self.model, str(checkpoint), map_location="cpu", strict=strict)
         self.model.to(device or ("cuda" if torch.cuda.is_available() else "cpu")).eval()
-        vocabulary = Vocabulary.load(texts, _prompts(cfg))
+        vocabulary = Asked.of(texts).vocabulary(prompts=hook_prompts(cfg))
+        if vocabulary is None:
+            raise VocabularyError('nothing to look for; give --texts "a cat, a dog" or --exemplar')
         find_open_vocabulary_model(self.model).set_vocabulary(vocabulary)
         self.names = tuple(vocabulary.names)
 
@@ -81,7 +85,7 @@ def inference_pipeline(config: Config) -> list[ConfigDict]:
     return [step for step in dataset["pipeline"] if "Annotations" not in str(step["type"])]
 
 
-def _prompts(config: Config) -> str | None:
+def hook_prompts(config: Config) -> str | None:
     """The prompt set that the config's own vocabulary hook asks for."""
     hooks = [hook for hook in config.get("custom_hooks", []) if hook.get("type") == VOCABULARY_HOOK]
     return hooks[0].get("prompts") if hooks else None

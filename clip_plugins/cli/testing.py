@@ -8,27 +8,29 @@ from mmengine.config import Config
 from mmengine.dist import is_main_process
 from mmengine.logging import print_log
 
+from clip_plugins.cli.asking import Asked
 from clip_plugins.cli.config import load_config, set_seed, set_work_dir
 from clip_plugins.cli.predictions import DetectionCollector, write_results
 from clip_plugins.cli.runner import build_runner
 from clip_plugins.cli.throughput import Throughput
 from clip_plugins.cli.training import require_checkpoint
-from clip_plugins.vocabulary import Vocabulary
 
 VOCABULARY_HOOK = "clip_plugins.VocabularyHook"
 PICTURES_HOOK = "clip_plugins.DetectionPictures"
 
 
-def test(config: str | Path, checkpoint: str | Path | None, *, texts: str | Sequence[str] | None = None,
-         out: str | Path | None = None, show_dir: str | None = None, work_dir: str | None = None,
-         strict: bool = True, launcher: str = "none", options: Sequence[str] = ()) -> dict[str, float]:
+def test(config: str | Path, checkpoint: str | Path | None, *,
+         texts: str | Sequence[str] | Asked | None = None, out: str | Path | None = None,
+         show_dir: str | None = None, work_dir: str | None = None, strict: bool = True,
+         launcher: str = "none", options: Sequence[str] = ()) -> dict[str, float]:
     """Evaluate a checkpoint on the test dataset of a config.
 
     Args:
         config: path of the config.
         checkpoint: path of the weights; None evaluates the model as it is built.
         texts: names to look for instead of the dataset's: a list, `"a red star, a green ring"`, or a text,
-            JSON or YAML file. The dataset's truth has other names, so metrics are left out.
+            JSON or YAML file, or names and pictures. Where they aren't the dataset's names in their order,
+            the truth has other names and metrics are left out.
         out: JSON file for metrics, names and detections (whose `labels` index the names).
         show_dir: folder for pictures of the detections beside the truth.
         work_dir: folder for logs; default `work_dirs/<config name>`.
@@ -49,17 +51,19 @@ def test(config: str | Path, checkpoint: str | Path | None, *, texts: str | Sequ
     if checkpoint is not None:
         require_checkpoint(checkpoint)
         cfg.load_from = str(checkpoint)
-    names = None if texts is None else Vocabulary.load(texts).names
-    if texts is not None:
-        set_texts(cfg, texts)
+    asked = Asked.of(texts)
+    names = None if asked.texts is None else asked.vocabulary().names
+    if not asked.is_empty:
+        set_asked(cfg, asked)
     if show_dir is not None:
         add_hook(cfg, {"type": PICTURES_HOOK, "out_dir": show_dir, "names": names})
     runner = build_runner(cfg)
     runner.load_checkpoint = functools.partial(runner.load_checkpoint, strict=strict)
     collector = DetectionCollector()
-    if texts is not None:
+    known = class_names(runner.test_dataloader.dataset)
+    if names is not None and list(names) != known:
         runner.test_evaluator.metrics.clear()
-        print_log("with --texts no metrics are computed: the truth has other names", logger="current")
+        print_log("no metrics are computed: the truth has other names than --texts", logger="current")
     if out is not None:
         runner.test_evaluator.metrics.append(collector)
     throughput = Throughput()
@@ -68,18 +72,19 @@ def test(config: str | Path, checkpoint: str | Path | None, *, texts: str | Sequ
     if out is not None and is_main_process():
         write_results({"config": str(config), "checkpoint": str(checkpoint), "metrics": metrics,
                        "images_per_second": throughput.images_per_second,
-                       "names": names or class_names(runner.test_dataloader.dataset),
+                       "names": names or known,
                        "detections": collector.detections}, out)
     return metrics
 
 
-def set_texts(config: Config, texts: str | Sequence[str]) -> None:
-    """Make the vocabulary hook of a config use these names in place of the dataset's."""
+def set_asked(config: Config, asked: Asked) -> None:
+    """Make the vocabulary hook of a config use these names and pictures, else the dataset's names."""
+    options = {"texts": asked.texts, "exemplars": asked.pictures(), "exemplar_weight": asked.exemplar_weight}
     if all(hook.get("type") != VOCABULARY_HOOK for hook in config.get("custom_hooks", [])):
         add_hook(config, {"type": VOCABULARY_HOOK})
     for hook in config.custom_hooks:
         if hook.get("type") == VOCABULARY_HOOK:
-            hook["texts"] = texts
+            hook.update({key: value for key, value in options.items() if value not in (None, {})})
 
 
 def class_names(dataset: Any) -> list[str]:

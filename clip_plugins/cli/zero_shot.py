@@ -13,6 +13,7 @@ from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
+from clip_plugins.cli.asking import Asked
 from clip_plugins.cli.inference import SUFFIXES
 from clip_plugins.datasets.pair_files import read_pairs
 from clip_plugins.datasets.windows import jitter_window
@@ -58,7 +59,7 @@ class Answers:
     Args:
         pictures: those that could be read.
         names: N names.
-        probabilities: (M, N), rows sum to 1.
+        probabilities: (M, N), rows sum to 1, or to less where negatives take their share.
         labels: (M,) index of the true name, or None.
         unreadable: one sentence for each picture that couldn't be read.
     """
@@ -155,13 +156,14 @@ def choose_encoder(name: str, weights: str | None = None) -> FrozenEncoder:
     return build_encoder({"type": "clip_plugins.OpenCLIP", "model": name, "pretrained": weights})
 
 
-def choose_names(pictures: Pictures, texts: str | Sequence[str] | None, prompts: str) -> Vocabulary:
+def choose_names(pictures: Pictures, texts: str | Sequence[str] | Asked | None,
+                 prompts: str | None) -> Vocabulary:
     """The names to choose from: the user's, or those of the truth.
 
     Args:
         pictures: with or without truth.
-        texts: whatever `Vocabulary.load` reads, or None.
-        prompts: prompt set.
+        texts: whatever `Vocabulary.load` reads, names and pictures, or None.
+        prompts: prompt set; None leaves it to a vocabulary file, else takes `single`.
 
     Returns:
         The vocabulary.
@@ -170,11 +172,9 @@ def choose_names(pictures: Pictures, texts: str | Sequence[str] | None, prompts:
         VocabularyError: no names at all, or true names that they lack.
     """
     true_names = None if pictures.truth is None else sorted(set(pictures.truth))
-    if texts is None:
-        if true_names is None:
-            raise VocabularyError('no names to choose from; give --texts "a cat, a dog" or a folder a class')
-        return Vocabulary.load(true_names, prompts)
-    vocabulary = Vocabulary.load(texts, prompts)
+    vocabulary = Asked.of(texts).vocabulary(true_names, prompts)
+    if vocabulary is None:
+        raise VocabularyError('no names to choose from; give --texts "a cat, a dog" or a folder a class')
     missing = [name for name in true_names or () if name not in vocabulary.names]
     if missing:
         raise VocabularyError(
@@ -192,7 +192,7 @@ def classify(
 
     Args:
         pictures: M files.
-        vocabulary: N names and their prompts.
+        vocabulary: N names with prompts, pictures and negatives; thresholds are a detector's and not used.
         encoder: which names them.
         batch_size: pictures a forward pass.
 
@@ -202,12 +202,12 @@ def classify(
     Raises:
         DataError: not one picture could be read.
     """
-    classes = embed(vocabulary, encoder).embeddings  # N x D
+    classes = embed(vocabulary, encoder).columns  # N names, then the negatives, x D
     kept, unreadable, rows, waiting = [], [], [], []
 
     def flush() -> None:
         images = encoder.encode_image(torch.stack(waiting).to(classes.device), normalize=True)
-        rows.append((encoder.logit_scale * images @ classes.T).softmax(dim=1).cpu())
+        rows.append((encoder.logit_scale * images @ classes.T).softmax(dim=1)[:, : len(vocabulary)].cpu())
         waiting.clear()
 
     for index in tqdm(range(len(pictures.paths)), unit="picture", disable=len(pictures.paths) < 2):

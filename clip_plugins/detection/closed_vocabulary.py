@@ -36,7 +36,7 @@ class ClosedVocabularyRoIHead(NamedClasses, StandardRoIHead):
         """
         if not isinstance(vocabulary, Vocabulary):
             vocabulary = Vocabulary.load(vocabulary)
-        self.names = tuple(vocabulary.names)
+        self.names, self.thresholds = tuple(vocabulary.names), vocabulary.thresholds
 
     def loss(self, x: Sequence[Tensor], rpn_results_list: list[InstanceData],
              batch_data_samples: list[DetDataSample]) -> dict[str, Tensor]:
@@ -52,10 +52,15 @@ class ClosedVocabularyRoIHead(NamedClasses, StandardRoIHead):
         return super().loss(x, rpn_results_list, batch_data_samples)
 
     def predict_bbox(self, *args: object, **kwargs: object) -> list[InstanceData]:
-        """mmdet's detections with the labels of today's names, without names that aren't asked for."""
+        """mmdet's detections with the labels of today's names: those asked for, from their thresholds on."""
         position = {name: index for index, name in enumerate(self.names)}
         results = super().predict_bbox(*args, **kwargs)
         label_of = torch.tensor([position.get(name, -1) for name in self.seen_names], dtype=torch.long)
         for result in results:
             result.labels = label_of.to(result.labels.device)[result.labels]
-        return [result[result.labels >= 0] for result in results]
+        return [self._reported(result[result.labels >= 0]) for result in results]
+
+    def _reported(self, result: InstanceData) -> InstanceData:
+        if self.thresholds is None:
+            return result
+        return result[result.scores >= result.scores.new_tensor(self.thresholds)[result.labels]]

@@ -20,6 +20,18 @@ def read_names(data: Tensor) -> tuple[str, ...]:
     return tuple(json.loads(bytes(data.cpu().tolist()).decode()))
 
 
+def zero_below(scores: Tensor, thresholds: Sequence[float] | None) -> Tensor:
+    """Scores under the threshold of their name become zero, which no test configuration reports.
+
+    Args:
+        scores: (R, K).
+        thresholds: K smallest scores that stay; None leaves all.
+    """
+    if thresholds is None:
+        return scores
+    return scores.where(scores >= scores.new_tensor(thresholds), scores.new_zeros(()))
+
+
 def _save_seen_names(module: NamedClasses, state_dict: dict, prefix: str, metadata: dict) -> None:
     state_dict[prefix + SEEN_NAMES] = write_names(module.seen_names)
 
@@ -30,6 +42,7 @@ class NamedClasses(nn.Module):
     def init_names(self) -> None:
         """Begin without names; to be called after `nn.Module.__init__`."""
         self.names: tuple[str, ...] = ()
+        self.thresholds: tuple[float, ...] | None = None
         self.seen_names: tuple[str, ...] = ()
         self._register_state_dict_hook(_save_seen_names)
 

@@ -3,9 +3,9 @@ from clip_plugins.vocabulary.embedding import (
     TextEmbeddings,
     average_prompts,
     embed,
-    mean_direction,
     random_embeddings,
 )
+from clip_plugins.vocabulary.exemplars import mean_direction
 from clip_plugins.vocabulary.hook import VocabularyHook, dataset_classes, find_open_vocabulary_model
 from clip_plugins.vocabulary.prompts import PromptSet, prompts
 from clip_plugins.vocabulary.vocabulary import Vocabulary

@@ -35,11 +35,11 @@ class EmbeddingCache:
     a reader never sees half of it. A damaged file is made anew with a warning.
 
     Args:
-        path: the file.
+        path: the file; None keeps rows in memory alone.
         width: D.
     """
 
-    def __init__(self, path: Path, width: int) -> None:
+    def __init__(self, path: Path | None, width: int) -> None:
         self.path, self.width = path, width
         self._rows: dict[bytes, Tensor] = {}
         self._changed = False
@@ -79,7 +79,7 @@ class EmbeddingCache:
 
     def save(self) -> None:
         """Write what is new, together with what another process wrote meanwhile."""
-        if not self._changed:
+        if not self._changed or self.path is None:
             return
         merged = {**self._read(), **self._rows}
         items = list(merged.items())[-MAX_ROWS:]
@@ -95,7 +95,7 @@ class EmbeddingCache:
         self._changed = False
 
     def _read(self) -> dict[bytes, Tensor]:
-        if not self.path.is_file():
+        if self.path is None or not self.path.is_file():
             return {}
         try:
             with safe_open(self.path, framework="pt") as file:

@@ -1,23 +1,23 @@
 """Names -> prompts -> one unit vector a name.
 
-Letters: N names, W words a name (itself and synonyms), T templates, D joint width.
+Letters: N names, M negatives, W words a name (itself and synonyms), T templates, D joint width.
 """
 from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 from tqdm import tqdm
 
 from clip_plugins.encoders import Encoder, FrozenEncoder
 from clip_plugins.errors import ConfigError, ShapeError, VocabularyError
 from clip_plugins.vocabulary.cache import EmbeddingCache
+from clip_plugins.vocabulary.exemplars import mean_direction, mix_exemplars
 from clip_plugins.vocabulary.prompts import PromptSet
 from clip_plugins.vocabulary.vocabulary import Vocabulary
 
@@ -34,11 +34,15 @@ class TextEmbeddings:
         names: N names.
         embeddings: (N, D) unit rows.
         background: (D,) unit vector of the vocabulary's background text, or None.
+        negatives: (M, D) unit rows that compete with the names and are never reported, or None.
+        thresholds: N smallest scores that are reported, or None.
     """
 
     names: tuple[str, ...]
     embeddings: Tensor
     background: Tensor | None = None
+    negatives: Tensor | None = None
+    thresholds: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
         if self.embeddings.ndim != 2 or len(self.embeddings) != len(self.names):
@@ -51,8 +55,21 @@ class TextEmbeddings:
 
     def to(self, device: torch.device | str) -> TextEmbeddings:
         """The same on another device."""
-        background = None if self.background is None else self.background.to(device)
-        return TextEmbeddings(self.names, self.embeddings.to(device), background)
+        background, negatives = (None if rows is None else rows.to(device)
+                                 for rows in (self.background, self.negatives))
+        return replace(self, embeddings=self.embeddings.to(device), background=background,
+                       negatives=negatives)
+
+    def detached(self) -> TextEmbeddings:
+        """The same without a graph."""
+        background, negatives = (None if rows is None else rows.detach()
+                                 for rows in (self.background, self.negatives))
+        return replace(self, embeddings=self.embeddings.detach(), background=background, negatives=negatives)
+
+    @property
+    def columns(self) -> Tensor:
+        """(N + M, D): the names, then the negatives."""
+        return self.embeddings if self.negatives is None else torch.cat([self.embeddings, self.negatives])
 
 
 def random_embeddings(names: Sequence[str], embed_dim: int, seed: int) -> TextEmbeddings:
@@ -65,21 +82,6 @@ def random_embeddings(names: Sequence[str], embed_dim: int, seed: int) -> TextEm
     """
     draw = torch.randn(len(names), embed_dim, generator=torch.Generator().manual_seed(seed))
     return TextEmbeddings(tuple(names), torch.nn.functional.normalize(draw, dim=-1))
-
-
-def mean_direction(features: Tensor, dim: int = -2) -> Tensor:
-    """norm(mean(norm(features))): each row to unit length, mean over `dim`, unit length again.
-
-    The order matters: the mean of features that weren't normalised is another classifier (CLIP, 3.1.4).
-
-    Args:
-        features: (..., T, D) text features as the tower gives them.
-        dim: axis to average over.
-
-    Returns:
-        (..., D) unit vectors.
-    """
-    return F.normalize(F.normalize(features.float(), dim=-1).mean(dim), dim=-1)
 
 
 def average_prompts(features: Tensor, counts: Sequence[int], synonyms: str = "flat_mean") -> Tensor:
@@ -117,46 +119,88 @@ def embed(
     """Embed every name of a vocabulary; what was embedded before comes from the cache.
 
     Args:
-        vocabulary: names and prompts.
+        vocabulary: names, prompts, negatives and pictures.
         encoder: frozen ones are cached in memory and on disk, a name at a time; trainable ones never.
         synonyms: how words of one name are averaged, see `average_prompts`.
-        batch_size: prompts a forward pass.
+        batch_size: prompts or pictures a forward pass.
         cache_dir: folder of the disk cache; None takes $CLIP_PLUGINS_CACHE or ~/.cache/clip_plugins.
 
     Returns:
-        (N, D) unit rows on the encoder's device.
+        (N, D) unit rows on the encoder's device, and what else the vocabulary says.
 
     Raises:
         VocabularyError: names whose prompts are longer than the context, listed.
+        DataError: a picture that can't be read.
     """
-    words = [vocabulary.words(index) for index in range(len(vocabulary))]
+    groups = [vocabulary.words(index) for index in range(len(vocabulary))]
+    groups += [(text,) for text in vocabulary.negatives]
     if vocabulary.background is not None:
-        words.append((vocabulary.background,))
-    texts = [[vocabulary.prompts.fill(word) for word in group] for group in words]
+        groups.append((vocabulary.background,))
+    work = TextWork(groups, vocabulary.prompts, encoder, synonyms, batch_size)
+    is_frozen = not getattr(encoder, "trainable", False)
+    cache = open_cache(encoder, cache_dir) if is_frozen else None
     try:
-        if getattr(encoder, "trainable", False):
-            rows = torch.cat(list(_encode(texts, encoder, synonyms, batch_size)))
-        else:
-            rows = _cached_rows(texts, encoder, synonyms, batch_size, cache_dir)
+        rows = torch.cat(list(work.rows(groups))) if cache is None else _cached_rows(work, cache)
     except VocabularyError as error:
-        raise _overlong(words, vocabulary.prompts, encoder) or error from error
-    rows = rows.to(encoder.device)
-    background = rows[-1] if vocabulary.background is not None else None
-    return TextEmbeddings(vocabulary.names, rows[: len(vocabulary)], background)
+        raise _overlong(groups, vocabulary.prompts, encoder) or error from error
+    count = len(vocabulary)
+    names = mix_exemplars(rows[:count], vocabulary, encoder, batch_size, cache).to(encoder.device)
+    others = rows[count:].to(encoder.device)
+    rivals = len(vocabulary.negatives)
+    return TextEmbeddings(
+        vocabulary.names, names, background=None if vocabulary.background is None else others[-1],
+        negatives=others[:rivals] if rivals else None, thresholds=vocabulary.thresholds)
 
 
-def _cached_rows(
-    texts: list[list[list[str]]], encoder: Encoder | FrozenEncoder, synonyms: str, batch_size: int,
-    cache_dir: str | Path | None,
-) -> Tensor:
+@dataclass(frozen=True)
+class TextWork:
+    """How groups of words become rows; prompts are filled in when they are needed, a chunk at a time.
+
+    Args:
+        groups: words of each row: a name and its synonyms.
+        prompts: templates.
+        encoder: text tower.
+        synonyms: see `average_prompts`.
+        batch_size: prompts a forward pass.
+    """
+
+    groups: Sequence[tuple[str, ...]]
+    prompts: PromptSet
+    encoder: Encoder | FrozenEncoder
+    synonyms: str
+    batch_size: int
+
+    def key(self, group: tuple[str, ...]) -> bytes:
+        """Digest of all that a row depends on beside the encoder."""
+        texts = [self.prompts.fill(word) for word in group]
+        about = json.dumps([self.synonyms if len(group) > 1 else "", texts])
+        return hashlib.sha256(about.encode()).digest()
+
+    def rows(self, groups: Sequence[tuple[str, ...]]) -> Iterator[Tensor]:
+        """Rows (n, D) of chunks of groups; the features of one chunk's prompts are in memory at a time."""
+        templates = len(self.prompts.templates)
+        total = sum(map(len, groups)) * templates
+        with tqdm(total=total, unit="prompt", desc="text embeddings", disable=total < SHOWS_PROGRESS) as bar:
+            for chunk in _chunks(groups, templates):
+                texts = [text for group in chunk for word in group for text in self.prompts.fill(word)]
+                features = self.encoder.encode_texts(texts, normalize=False, batch_size=self.batch_size)
+                features = features.unflatten(0, (-1, templates))  # ΣW×T×D
+                yield average_prompts(features, [len(group) for group in chunk], self.synonyms)
+                bar.update(len(texts))
+
+
+def open_cache(encoder: Encoder | FrozenEncoder, cache_dir: str | Path | None = None) -> EmbeddingCache:
+    """The cache of an encoder at its precision."""
     about = f"{encoder.fingerprint}-{getattr(encoder, 'precision', 'fp32')}"
-    cache = EmbeddingCache.open(about, encoder.embed_dim, cache_dir)
-    keys = [hashlib.sha256(json.dumps([synonyms if len(group) > 1 else "", group]).encode()).digest()
-            for group in texts]
+    return EmbeddingCache.open(about, encoder.embed_dim, cache_dir)
+
+
+def _cached_rows(work: TextWork, cache: EmbeddingCache) -> Tensor:
+    keys = [work.key(group) for group in work.groups]
     new = [index for index, key in enumerate(keys) if key not in cache]
     done = 0
     try:
-        for rows in _encode([texts[index] for index in new], encoder, synonyms, batch_size):
+        for rows in work.rows([work.groups[index] for index in new]):
             cache.add([keys[index] for index in new[done:done + len(rows)]], rows.cpu())
             done += len(rows)
     finally:  # what an interrupted run has embedded stays
@@ -164,26 +208,12 @@ def _cached_rows(
     return cache.rows(keys)
 
 
-def _encode(
-    texts: list[list[list[str]]], encoder: Encoder | FrozenEncoder, synonyms: str, batch_size: int
-) -> Iterator[Tensor]:
-    """Rows (n, D) of chunks of names; the features of one chunk's prompts are in memory at a time."""
-    total = sum(len(prompts) for group in texts for prompts in group)
-    with tqdm(total=total, unit="prompt", desc="text embeddings", disable=total < SHOWS_PROGRESS) as bar:
-        for chunk in _chunks(texts):
-            flat = [text for group in chunk for prompts in group for text in prompts]
-            features = encoder.encode_texts(flat, normalize=False, batch_size=batch_size)
-            features = features.unflatten(0, (-1, len(chunk[0][0])))  # ΣW×T×D
-            yield average_prompts(features, [len(group) for group in chunk], synonyms)
-            bar.update(len(flat))
-
-
-def _chunks(texts: list[list[list[str]]]) -> Iterator[list[list[list[str]]]]:
-    chunk: list[list[list[str]]] = []
+def _chunks(groups: Sequence[tuple[str, ...]], templates: int) -> Iterator[list[tuple[str, ...]]]:
+    chunk: list[tuple[str, ...]] = []
     size = 0
-    for group in texts:
+    for group in groups:
         chunk.append(group)
-        size += sum(map(len, group))
+        size += len(group) * templates
         if size >= CHUNK:
             yield chunk
             chunk, size = [], 0

@@ -1,6 +1,7 @@
 """Gives the model the names of the dataset that it meets next."""
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mmengine.hooks import Hook
@@ -54,16 +55,21 @@ class VocabularyHook(Hook):
     Args:
         texts: whatever Vocabulary.load reads: names, a comma-separated text, a file.
         prompts: prompt set for all of them; None leaves it to the source.
+        exemplars: name -> pictures, for validation and testing; with `texts` it may add names.
+        exemplar_weight: share of the pictures, see `Vocabulary`; None leaves it to the source.
         chance_seed: replaces the text embeddings by random directions drawn with this seed: what a detector
             scores that knows nothing of its names.
     """
 
     priority = "VERY_HIGH"
 
-    def __init__(self, texts: Any = None, prompts: Any = None, chance_seed: int | None = None) -> None:
+    def __init__(self, texts: Any = None, prompts: Any = None, chance_seed: int | None = None,
+                 exemplars: Mapping[str, Sequence[str]] | None = None,
+                 exemplar_weight: float | None = None) -> None:
         self.prompts = prompts
         self.chance_seed = chance_seed
-        self.texts = None if texts is None else Vocabulary.load(texts, prompts)
+        self.exemplars, self.exemplar_weight = dict(exemplars or {}), exemplar_weight
+        self.texts = None if texts is None else self._with_exemplars(Vocabulary.load(texts, prompts))
         self._training: Vocabulary | None = None
 
     def before_train(self, runner: Runner) -> None:
@@ -77,7 +83,7 @@ class VocabularyHook(Hook):
 
     def before_val(self, runner: Runner) -> None:
         """Give `texts` or the validation dataset's names."""
-        self._set(runner, self.texts or self._names_of(runner.val_loop.dataloader))
+        self._set(runner, self.texts or self._asked_of(runner.val_loop.dataloader))
 
     def after_val(self, runner: Runner) -> None:
         """Give the training names back where training goes on."""
@@ -86,10 +92,23 @@ class VocabularyHook(Hook):
 
     def before_test(self, runner: Runner) -> None:
         """Give `texts` or the test dataset's names."""
-        self._set(runner, self.texts or self._names_of(runner.test_loop.dataloader))
+        self._set(runner, self.texts or self._asked_of(runner.test_loop.dataloader))
 
     def _names_of(self, dataloader: Any) -> Vocabulary:
         return Vocabulary.load(list(dataset_classes(dataloader.dataset)), self.prompts)
+
+    def _asked_of(self, dataloader: Any) -> Vocabulary:
+        vocabulary = self._names_of(dataloader)
+        strangers = [repr(name) for name in self.exemplars if name not in vocabulary.names]
+        if strangers:
+            raise VocabularyError(f"pictures of {', '.join(strangers)}, which the dataset doesn't name; "
+                                  "give the names with texts.")
+        return self._with_exemplars(vocabulary)
+
+    def _with_exemplars(self, vocabulary: Vocabulary) -> Vocabulary:
+        if not self.exemplars and self.exemplar_weight is None:
+            return vocabulary
+        return vocabulary.with_exemplars(self.exemplars, self.exemplar_weight)
 
     def _set(self, runner: Runner, vocabulary: Vocabulary) -> None:
         model = find_open_vocabulary_model(runner.model)

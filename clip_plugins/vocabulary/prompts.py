@@ -119,6 +119,21 @@ def find_prompt_set(prompts: str | Sequence[str] | PromptSet) -> PromptSet:
     return prompt_sets()[prompts]
 
 
+def prompt_source(prompts: PromptSet) -> str | list[str]:
+    """What `find_prompt_set` makes this set from: its name, or its templates.
+
+    Raises:
+        ConfigError: own templates with the rules of another set, which no text names.
+    """
+    for name, known in prompt_sets().items():
+        if known == prompts:
+            return name
+    if prompts.cleans_name or prompts.adds_this_is:
+        raise ConfigError(f"prompts with {prompts.templates[0]!r} have rules that a file can't name; "
+                          "use a named set or plain templates.")
+    return list(prompts.templates)
+
+
 def prompts(name: str, prompt_set: str | Sequence[str] | PromptSet = "single") -> list[str]:
     """The prompts of one class name.
 

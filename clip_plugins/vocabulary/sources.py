@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from clip_plugins.errors import VocabularyError
+from clip_plugins.files import write_atomically
 
 SUFFIXES = (".txt", ".json", ".yaml", ".yml")
 
@@ -26,10 +27,22 @@ def read_source(source: Any) -> Mapping[str, Any]:
         VocabularyError: a file that is missing or holds something else, or an unknown kind of source.
     """
     if isinstance(source, Path) or (isinstance(source, str) and _is_file_name(source)):
-        return read_mapping(read_file(Path(source)), f"{source}")
+        fields = read_mapping(read_file(Path(source)), f"{source}")
+        return _beside(fields, Path(source).parent) if fields.get("exemplars") else fields
     if isinstance(source, str):
         return {"names": [part.strip() for part in source.split(",")]}
     return read_mapping(source, f"a {type(source).__name__}")
+
+
+def _beside(fields: Mapping[str, Any], folder: Path) -> Mapping[str, Any]:
+    """The fields of a file with its pictures' paths made relative to the file's own folder."""
+    def join(paths: Any) -> list[str]:
+        return [str(folder / path) for path in ([paths] if isinstance(paths, str) else paths or ())]
+
+    pictures = fields["exemplars"]
+    if isinstance(pictures, Mapping):
+        return {**fields, "exemplars": {name: join(paths) for name, paths in pictures.items()}}
+    return {**fields, "exemplars": [join(paths) for paths in pictures]}
 
 
 def _is_file_name(text: str) -> bool:
@@ -70,3 +83,22 @@ def read_mapping(content: Any, where: str) -> Mapping[str, Any]:
     if isinstance(content, Sequence) and not isinstance(content, (str, bytes)):
         return {"names": list(content)}
     raise VocabularyError(f"{where} is no vocabulary; give a list of names, a text with commas or a file.")
+
+
+def write_source(fields: Mapping[str, Any], path: Path) -> None:
+    """Write the fields of a vocabulary as JSON or YAML, by the suffix, whole or not at all.
+
+    Raises:
+        VocabularyError: another suffix, or a place that can't be written.
+    """
+    if path.suffix.lower() == ".json":
+        text = json.dumps(fields, indent=1, ensure_ascii=False)
+    elif path.suffix.lower() in (".yaml", ".yml"):
+        text = yaml.safe_dump(fields, allow_unicode=True, sort_keys=False)
+    else:
+        raise VocabularyError(f"{path} is no vocabulary file; write .yaml or .json.")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, text.encode())
+    except OSError as error:
+        raise VocabularyError(f"{path} can't be written ({error.strerror}); choose another place.") from error

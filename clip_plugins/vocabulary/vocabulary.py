@@ -1,6 +1,8 @@
 """What can be recognised: names and what belongs to each of them."""
 from __future__ import annotations
 
+import math
+import os
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
@@ -10,27 +12,33 @@ from typing import Any
 from open_clip.tokenizer import get_clean_fn
 
 from clip_plugins.errors import VocabularyError
-from clip_plugins.vocabulary.prompts import PromptSet, find_prompt_set
-from clip_plugins.vocabulary.sources import read_source
+from clip_plugins.vocabulary.prompts import PromptSet, find_prompt_set, prompt_source
+from clip_plugins.vocabulary.sources import read_source, write_source
 
 LISTED = 10
+EXEMPLAR_WEIGHT = 0.5
 
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """Class names with their synonyms, prompts and thresholds, checked once.
+    """Class names with their synonyms, pictures, rivals, prompts and thresholds, checked once.
 
     Args:
         names: N different names; non-ASCII ones are fine.
         synonyms: further words a name, as N sequences or as name -> sequence; empty for none.
         prompts: a prompt set by name, own templates with `{}`, or a PromptSet.
         background: text that stands for none of the names; None where the model learns its background.
-        thresholds: smallest score a name, N numbers or name -> number; None leaves it to the model.
-        exemplars: example images a name (paths), as `synonyms`.
+        thresholds: smallest score that is reported of a name, N numbers or name -> number; a mapping may
+            leave out names where there is a `shared_threshold`. None leaves it to the model.
+        exemplars: pictures of a name (paths; in a file relative to its folder), as `synonyms`.
+        negatives: texts that compete with the names and are never reported.
+        shared_threshold: threshold of names without one of their own, and of names added later.
+        exemplar_weight: share of the pictures in the embedding of a name that has some; 1: pictures alone.
 
     Raises:
-        VocabularyError: names or synonyms that are doubled, empty, no strings or without tokens, all listed;
-            or lists of another length.
+        VocabularyError: names, synonyms or negatives that are doubled, empty, no strings or without tokens,
+            all listed; lists of another length; thresholds that are no numbers from 0 on; a weight outside
+            of (0, 1].
     """
 
     names: tuple[str, ...]
@@ -39,6 +47,9 @@ class Vocabulary:
     background: str | None = None
     thresholds: tuple[float, ...] | None = None
     exemplars: tuple[tuple[str, ...], ...] = ()
+    negatives: tuple[str, ...] = ()
+    shared_threshold: float | None = None
+    exemplar_weight: float = EXEMPLAR_WEIGHT
 
     def __post_init__(self) -> None:
         if isinstance(self.names, str):
@@ -54,8 +65,12 @@ class Vocabulary:
         check_texts([word for words in self.synonyms for word in words], "synonyms")
         if self.background is not None:
             check_texts([self.background], "background texts")
-        if self.thresholds is not None:
-            put(self, "thresholds", _thresholds(self.thresholds, names))
+        put(self, "exemplars", tuple(tuple(str(path) for path in paths) for paths in self.exemplars))
+        put(self, "negatives", _negatives(self.negatives, names))
+        put(self, "thresholds", _thresholds(self.thresholds, self.shared_threshold, names))
+        weight = self.exemplar_weight
+        if not isinstance(weight, (int, float)) or not 0 < weight <= 1:
+            raise VocabularyError(f"exemplar_weight is {weight!r}; give a share above 0, at most 1.")
 
     def __len__(self) -> int:
         return len(self.names)
@@ -67,6 +82,53 @@ class Vocabulary:
     def with_prompts(self, prompts: str | Sequence[str] | PromptSet) -> Vocabulary:
         """The same names with other prompts."""
         return replace(self, prompts=find_prompt_set(prompts))
+
+    def with_exemplars(self, exemplars: Mapping[str, Sequence[str | Path]],
+                       weight: float | None = None) -> Vocabulary:
+        """The same names with pictures of some of them; names that it lacks are added at the end.
+
+        Args:
+            exemplars: name -> pictures; they take the place of the ones that the name had.
+            weight: see `exemplar_weight`; None keeps it.
+
+        Raises:
+            VocabularyError: a name is added to thresholds without `shared_threshold`.
+        """
+        exemplars = {" ".join(name.split()): paths for name, paths in exemplars.items()}
+        added = [name for name in exemplars if name not in self.names]
+        pictures = dict(zip(self.names, self.exemplars)) if self.exemplars else {}
+        thresholds = None if self.thresholds is None else dict(zip(self.names, self.thresholds))
+        return replace(
+            self, names=(*self.names, *added), exemplars={**pictures, **exemplars}, thresholds=thresholds,
+            synonyms=dict(zip(self.names, self.synonyms)) if self.synonyms else (),
+            exemplar_weight=self.exemplar_weight if weight is None else weight)
+
+    def with_thresholds(self, thresholds: Mapping[str, float], shared: float) -> Vocabulary:
+        """The same names with other thresholds; names left out take the shared one."""
+        return replace(self, thresholds=dict(thresholds), shared_threshold=shared)
+
+    def save(self, path: str | Path) -> None:
+        """Write a YAML or JSON file that `load` reads; pictures are named relative to its folder.
+
+        Raises:
+            VocabularyError: another suffix, or a place that can't be written.
+            ConfigError: prompts with rules that no file can name.
+        """
+        path, fields_of_file = Path(path), {"names": list(self.names), "prompts": prompt_source(self.prompts)}
+        for what in ("synonyms", "exemplars"):
+            rows = {name: list(row) for name, row in zip(self.names, getattr(self, what)) if row}
+            if rows:
+                fields_of_file[what] = rows
+        for name, paths in fields_of_file.get("exemplars", {}).items():
+            fields_of_file["exemplars"][name] = [os.path.relpath(one, path.parent) for one in paths]
+        if self.thresholds is not None:
+            fields_of_file["thresholds"] = dict(zip(self.names, self.thresholds))
+        given = {"background": self.background, "negatives": list(self.negatives),
+                 "shared_threshold": self.shared_threshold}
+        if self.exemplar_weight != EXEMPLAR_WEIGHT:
+            given["exemplar_weight"] = self.exemplar_weight
+        write_source({**fields_of_file, **{key: value for key, value in given.items()
+                                           if value not in (None, [])}}, path)
 
     @classmethod
     def load(cls, source: Any, prompts: Any = None, merge_duplicates: bool = False) -> Vocabulary:
@@ -138,14 +200,18 @@ def _listed(items: Sequence[str]) -> str:
     return ", ".join(items[:LISTED]) + (f" and {more} more" if more > 0 else "")
 
 
+def _refuse_strangers(values: Mapping[str, Any], names: tuple[str, ...], what: str) -> None:
+    known = set(names)
+    strangers = [repr(name) for name in values if name not in known]
+    if strangers:
+        raise VocabularyError(f"{what} for unknown names: {_listed(strangers)}; add the names.")
+
+
 def _per_name(values: Any, names: tuple[str, ...], what: str) -> tuple[tuple[str, ...], ...]:
     if not values:
         return ()
     if isinstance(values, Mapping):
-        strangers = [name for name in values if name not in names]
-        if strangers:
-            told = _listed([repr(name) for name in strangers])
-            raise VocabularyError(f"{what} for unknown names: {told}; add the names.")
+        _refuse_strangers(values, names, what)
         values = [values.get(name, ()) for name in names]
     if len(values) != len(names):
         raise VocabularyError(f"{len(values)} {what} for {len(names)} names; give one list a name.")
@@ -156,13 +222,35 @@ def _per_name(values: Any, names: tuple[str, ...], what: str) -> tuple[tuple[str
     return tuple(rows) if any(rows) else ()
 
 
-def _thresholds(values: Any, names: tuple[str, ...]) -> tuple[float, ...]:
-    if isinstance(values, Mapping):
-        missing = [name for name in names if name not in values]
-        if missing:
-            told = _listed([repr(name) for name in missing])
-            raise VocabularyError(f"no threshold for {told}; give one a name.")
-        values = [values[name] for name in names]
+def _negatives(texts: Any, names: tuple[str, ...]) -> tuple[str, ...]:
+    texts = (texts,) if isinstance(texts, str) else tuple(texts or ())
+    check_texts(texts, "negatives")
+    texts = tuple(dict.fromkeys(" ".join(text.split()) for text in texts))
+    both = [repr(text) for text in texts if text in names]
+    if both:
+        raise VocabularyError(f"{_listed(both)} can't be name and negative; remove one of the two.")
+    return texts
+
+
+def _thresholds(values: Any, shared: float | None, names: tuple[str, ...]) -> tuple[float, ...] | None:
+    if values is None and shared is None:
+        return None
+    if values is None or isinstance(values, Mapping):
+        values = values or {}
+        _refuse_strangers(values, names, "thresholds")
+        missing = [repr(name) for name in names if name not in values]
+        if missing and shared is None:
+            raise VocabularyError(f"no threshold for {_listed(missing)}; give one a name or "
+                                  "shared_threshold.")
+        values = [values.get(name, shared) for name in names]
     if len(values) != len(names):
         raise VocabularyError(f"{len(values)} thresholds for {len(names)} names; give one a name.")
+    strange = [f"{value!r} of {name!r}" for name, value in zip(names, values) if not _is_threshold(value)]
+    if strange:
+        raise VocabularyError(f"{len(strange)} thresholds aren't numbers from 0 on: {_listed(strange)}; "
+                              "correct them.")
     return tuple(float(value) for value in values)
+
+
+def _is_threshold(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < math.inf

@@ -3,6 +3,7 @@ import torch
 from mmengine.structures import InstanceData
 
 from clip_plugins.errors import ConfigError
+from clip_plugins.vocabulary import Vocabulary
 from tests.detection.vild import small
 
 BOX_HEAD = {"type": "Shared2FCBBoxHead", "in_channels": 8, "roi_feat_size": 3, "fc_out_channels": 12,
@@ -36,3 +37,18 @@ def test_another_number_of_training_names_is_refused():
     model = small.build(HEAD, names=["cat", "dog"]).train()
     with pytest.raises(ConfigError, match="num_classes is 3 but the training data has 2"):
         model.loss(*small.batch(cached=None))
+
+
+def test_detections_under_their_names_threshold_are_not_reported():
+    model = small.build(HEAD, names=["cat", "dog", "cow"]).train()
+    images, samples = small.batch(cached=None)
+    model.loss(images, samples)
+    for sample in samples:
+        sample.proposals = InstanceData(bboxes=torch.tensor([[5.0, 5, 40, 40]]))
+    model.eval()
+    found = model.predict(images, samples)[0].pred_instances
+    cuts = {0: 0.0, 1: 2.0, 2: 0.0}
+    model.roi_head.set_vocabulary(Vocabulary(["cat", "dog", "cow"], thresholds=list(cuts.values())))
+    kept = model.predict(images, samples)[0].pred_instances
+    assert 1 in found.labels.tolist()
+    assert kept.labels.tolist() == [label for label in found.labels.tolist() if label != 1]

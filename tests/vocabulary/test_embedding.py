@@ -145,3 +145,23 @@ def test_an_interrupted_run_keeps_what_it_has_embedded(encoder, monkeypatch):
 def test_rows_and_names_must_agree():
     with pytest.raises(ShapeError, match="2 names"):
         TextEmbeddings(("a", "b"), torch.zeros(3, 4))
+
+
+def test_negatives_are_columns_after_the_names(encoder):
+    found = embed(Vocabulary(["a", "b"], negatives=["a shadow"], background="nothing"), encoder)
+    alone = embed(Vocabulary(["a shadow", "nothing"]), encoder).embeddings
+    assert found.names == ("a", "b") and found.columns.shape == (3, 128)
+    assert torch.equal(found.columns[2], alone[0]) and torch.equal(found.background, alone[1])
+
+
+def test_thresholds_travel_with_the_embeddings(encoder):
+    assert embed(Vocabulary(["a", "b"], thresholds=[0.1, 0.2]), encoder).thresholds == (0.1, 0.2)
+
+
+def test_only_one_chunk_of_prompts_is_in_memory_at_a_time(encoder, monkeypatch):
+    monkeypatch.setattr("clip_plugins.vocabulary.embedding.CHUNK", 70)
+    real, sizes = encoder.module.encode_texts, []
+    spy = lambda texts, *options, **named: sizes.append(len(texts)) or real(texts, *options, **named)  # noqa: E731
+    monkeypatch.setattr(encoder.module, "encode_texts", spy)
+    embed(Vocabulary([f"name {i}" for i in range(100)], prompts="imagenet7"), encoder)
+    assert sum(sizes) == 700 and max(sizes) <= 77

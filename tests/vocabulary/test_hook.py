@@ -101,3 +101,20 @@ def test_bad_texts_are_refused_at_construction():
 
 def test_the_hook_is_found_from_any_scope():
     assert ROOT_HOOKS.get("clip_plugins.VocabularyHook") is VocabularyHook
+
+
+def test_pictures_are_given_at_test_and_not_in_training():
+    given = []
+    model = Head()
+    model.set_vocabulary = given.append
+    run, hook = runner(model), VocabularyHook(exemplars={"c": ["c.png"]}, exemplar_weight=1.0)
+    hook.before_train(run)
+    hook.before_test(run)
+    assert given[0].exemplars == () and given[1].exemplars == (("c.png",),)
+    assert given[1].exemplar_weight == 1.0
+
+
+def test_pictures_bring_names_beside_texts_but_not_beside_a_datasets_names():
+    assert VocabularyHook(texts="x", exemplars={"y": ["y.png"]}).texts.names == ("x", "y")
+    with pytest.raises(VocabularyError, match="pictures of 'y', which the dataset doesn't name"):
+        VocabularyHook(exemplars={"y": ["y.png"]}).before_test(runner(Head()))

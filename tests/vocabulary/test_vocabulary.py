@@ -1,4 +1,6 @@
 import json
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -125,3 +127,64 @@ def test_an_unknown_field_is_refused():
 
 def test_equal_vocabularies_are_equal_and_hashable():
     assert len({Vocabulary(["cat"]), Vocabulary(("cat",)), Vocabulary(["cat"], prompts="bare")}) == 2
+
+
+def test_a_saved_vocabulary_is_read_back_whole(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    whole = Vocabulary(
+        ["mug", "größe ♥", "no"], synonyms={"mug": ["cup"]}, prompts="vild63", background="nothing",
+        thresholds={"mug": 0.5}, shared_threshold=0.25, exemplars={"mug": ["pictures/mug.png"]},
+        negatives=["a shadow"], exemplar_weight=1.0)
+    for file in ("deeper/v.yaml", "v.json"):
+        whole.save(file)
+        again = Vocabulary.load(file)
+        paths = [str(Path(path).resolve()) for path in again.exemplars[0]]
+        assert paths == [str(tmp_path / "pictures/mug.png")]
+        assert replace(again, exemplars=whole.exemplars) == whole
+
+
+def test_own_templates_are_saved_as_they_are(tmp_path):
+    Vocabulary(["a"], prompts=["my {}", "{article} {}"]).save(tmp_path / "v.yaml")
+    assert Vocabulary.load(tmp_path / "v.yaml").prompts.templates == ("my {}", "{article} {}")
+
+
+def test_exemplars_of_a_file_lie_beside_it(tmp_path):
+    (tmp_path / "v.yaml").write_text("names: [mug, cup]\nexemplars: {mug: mug.png}\n")
+    assert Vocabulary.load(tmp_path / "v.yaml").exemplars == ((str(tmp_path / "mug.png"),), ())
+
+
+def test_pictures_may_bring_names_and_keep_the_rest():
+    before = Vocabulary(["a", "b"], synonyms={"a": ["x"]}, thresholds=[0.1, 0.2], shared_threshold=0.3)
+    after = before.with_exemplars({"c": ["c.png"], "b": ["b.png"]}, weight=1)
+    assert after.names == ("a", "b", "c") and after.thresholds == (0.1, 0.2, 0.3)
+    assert after.exemplars == ((), ("b.png",), ("c.png",)) and after.words(0) == ("a", "x")
+    assert after.exemplar_weight == 1
+
+
+def test_a_new_name_without_any_threshold_is_refused():
+    with pytest.raises(VocabularyError, match="no threshold for 'c'"):
+        Vocabulary(["a"], thresholds=[0.1]).with_exemplars({"c": ["c.png"]})
+
+
+def test_a_shared_threshold_alone_is_every_names():
+    assert Vocabulary(["a", "b"], shared_threshold=0.3).thresholds == (0.3, 0.3)
+
+
+@pytest.mark.parametrize(("options", "said"), [
+    ({"negatives": ["a"]}, "'a' can't be name and negative"),
+    ({"negatives": [" "]}, "negatives are empty"),
+    ({"exemplar_weight": 0}, "exemplar_weight is 0"),
+    ({"exemplar_weight": 1.5}, "at most 1"),
+    ({"thresholds": ["high", 0.1]}, "'high' of 'a'"),
+    ({"thresholds": [float("nan"), 0.1]}, "nan of 'a'"),
+    ({"thresholds": [-1, 0.1]}, "-1 of 'a'"),
+    ({"thresholds": {"c": 0.1}}, "thresholds for unknown names: 'c'"),
+])
+def test_what_makes_no_sense_is_refused(options, said):
+    with pytest.raises(VocabularyError, match=said):
+        Vocabulary(["a", "b"], **options)
+
+
+def test_other_suffixes_are_refused(tmp_path):
+    with pytest.raises(VocabularyError, match=r"write \.yaml or \.json"):
+        Vocabulary(["a"]).save(tmp_path / "v.txt")

@@ -1,6 +1,6 @@
 """CLIP on cropped proposals (ViLD, section 3.1): slow, untrained, and the measure of what distillation saves.
 
-Letters: R regions, K classes, D width of the joint space.
+Letters: R regions, K classes, M negatives, D width of the joint space.
 """
 from __future__ import annotations
 
@@ -64,11 +64,11 @@ class CLIPRoIHead(OpenVocabulary, StandardRoIHead):
         opinions = self.region_encoder(rpn_results_list, batch_img_metas)
         scores = [self.region_scores(embeddings, regions.scores)
                   for embeddings, regions in zip(opinions, rpn_results_list)]
-        return [detections(get_box_tensor(regions.bboxes), score, meta, rcnn_test_cfg, rescale)
+        return [detections(get_box_tensor(regions.bboxes), self.reported(score), meta, rcnn_test_cfg, rescale)
                 for regions, score, meta in zip(rpn_results_list, scores, batch_img_metas)]
 
     def region_scores(self, embeddings: Tensor, objectness: Tensor) -> Tensor:
-        """(R, D) unit embeddings and (R,) objectness -> (R, K) scores."""
-        text = losses.unit_rows(self.text_on(embeddings.device).to(embeddings))
+        """(R, D) unit embeddings and (R,) objectness -> (R, K + M) scores."""
+        text = losses.unit_rows(self.columns_on(embeddings.device).to(embeddings))
         probabilities = class_probabilities(self.temperature * embeddings @ text.T, has_background=False)
         return objectness_scores(probabilities, objectness) if self.use_objectness else probabilities

@@ -13,7 +13,7 @@ Each variant of the paper is a composition by config:
 
 `ViLDCascadeRoIHead` is the same in mmdet's cascade: ViLD-text and ViLD, stage by stage.
 
-Letters: R regions, K classes, D width of the joint space.
+Letters: R regions, K classes, M negatives, D width of the joint space.
 """
 from __future__ import annotations
 
@@ -190,13 +190,13 @@ class ViLDRoIHead(OpenVocabulary, StandardRoIHead):
             opinion = torch.cat(self.region_encoder(rpn_results_list, batch_img_metas))
             scores = self.ask_clip(scores, opinion, rcnn_test_cfg)
         counts = [len(regions) for regions in rpn_results_list]
-        by_image = zip(batch_img_metas, *(t.split(counts) for t in (scores, rois, deltas)))
+        by_image = zip(batch_img_metas, *(t.split(counts) for t in (self.reported(scores), rois, deltas)))
         return [detections(self.bbox_head.decode(roi, delta, meta["img_shape"]), score, meta, rcnn_test_cfg,
                            rescale) for meta, score, roi, delta in by_image]
 
     def region_scores(self, maps: Tensor, test_cfg: dict) -> tuple[Tensor, Tensor]:
-        """Region maps (R, C, S, S) -> scores (R, K) of the trained branches, deltas (R, 4)."""
-        head, text = self.bbox_head, self.text_on(maps.device)
+        """Region maps (R, C, S, S) -> scores (R, K + M) of the trained branches, deltas (R, 4)."""
+        head, text = self.bbox_head, self.columns_on(maps.device)
         hidden = head.hidden(maps)
         logits = head.classifier(head.classifier.embed(hidden), text)
         scores = class_probabilities(logits, head.classifier.background is not None,
@@ -207,11 +207,12 @@ class ViLDRoIHead(OpenVocabulary, StandardRoIHead):
         return scores, head.fc_reg(hidden)
 
     def blend(self, scores: Tensor, image_logits: Tensor, test_cfg: dict) -> Tensor:
-        """Geometric mean of (R, K) scores with the softmax of (R, K) logits of the image branch or CLIP."""
+        """Geometric mean of (R, K + M) scores with the softmax of as many logits of image branch or CLIP."""
         image = class_probabilities(image_logits, has_background=False)
-        return blend_scores(scores, image, self.is_base(scores.device), test_cfg.get("base_weight", 2 / 3))
+        is_base = self.is_base(scores.device, with_negatives=True)
+        return blend_scores(scores, image, is_base, test_cfg.get("base_weight", 2 / 3))
 
     def ask_clip(self, scores: Tensor, embeddings: Tensor, test_cfg: dict) -> Tensor:
-        """Blend (R, K) scores with CLIP's opinion of the cropped regions, (R, D) unit embeddings."""
-        logits = self.bbox_head.classifier(embeddings, self.text_on(scores.device), with_background=False)
+        """Blend (R, K + M) scores with CLIP's opinion of the cropped regions, (R, D) unit embeddings."""
+        logits = self.bbox_head.classifier(embeddings, self.columns_on(scores.device), with_background=False)
         return self.blend(scores, logits, test_cfg)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from clip_plugins.detection.named_classes import NamedClasses
+from clip_plugins.detection.named_classes import NamedClasses, zero_below
 from clip_plugins.encoders import FrozenEncoder, build_encoder
 from clip_plugins.errors import ConfigError, ShapeError
 from clip_plugins.vocabulary import TextEmbeddings, Vocabulary, embed
@@ -50,7 +50,7 @@ class OpenVocabulary(NamedClasses):
         self.init_names()
         self.encoder, self.embed_dim = encoder, embed_dim
         self.base_names = None if base_names is None else frozenset(Vocabulary.load(base_names).names)
-        self._text: Tensor | None = None
+        self._text: TextEmbeddings | None = None
 
     def set_vocabulary(self, vocabulary: Vocabulary | TextEmbeddings | Sequence[str] | str) -> None:
         """Take other names; the labels of truth and detections index them from now on.
@@ -71,22 +71,36 @@ class OpenVocabulary(NamedClasses):
         if width != self.embed_dim:
             raise ShapeError(f"the text embeddings are {width} wide and the head {self.embed_dim}; "
                              "use the encoder that the head was trained with.")
-        self.names = tuple(vocabulary.names)
-        self._text = vocabulary.embeddings.detach()
+        self.names, self.thresholds = tuple(vocabulary.names), vocabulary.thresholds
+        self._text = vocabulary.detached()
 
     def text_on(self, device: torch.device) -> Tensor:
         """The (K, D) text embeddings; they move to the device of their first use."""
+        return self._embeddings_on(device).embeddings
+
+    def columns_on(self, device: torch.device) -> Tensor:
+        """(K + M, D): what regions are compared with at test, the names and then the negatives."""
+        return self._embeddings_on(device).columns
+
+    def _embeddings_on(self, device: torch.device) -> TextEmbeddings:
         if self._text is None:
             raise ConfigError("the detector has no names yet; add dict(type='clip_plugins.VocabularyHook') "
                               "to custom_hooks or call set_vocabulary.")
-        if self._text.device != device:
+        if self._text.embeddings.device != device:
             self._text = self._text.to(device)
         return self._text
 
-    def is_base(self, device: torch.device) -> Tensor:
-        """(K,) bool: the names whose boxes were seen in training."""
+    def is_base(self, device: torch.device, with_negatives: bool = False) -> Tensor:
+        """(K [+ M],) bool: the names whose boxes were seen in training; no negative is one of them."""
         base = frozenset(self.seen_names) if self.base_names is None else self.base_names
-        return torch.tensor([name in base for name in self.names], dtype=torch.bool, device=device)
+        found = [name in base for name in self.names]
+        if with_negatives:
+            found += [False] * (len(self.columns_on(device)) - len(found))
+        return torch.tensor(found, dtype=torch.bool, device=device)
+
+    def reported(self, scores: Tensor) -> Tensor:
+        """(R, K + M) scores -> (R, K): negatives left out, scores under their name's threshold zero."""
+        return zero_below(scores[:, :len(self.names)], self.thresholds)
 
     def remember_names(self) -> None:
         """Note which names are trained on: those of `base_names`, or else the whole vocabulary."""
