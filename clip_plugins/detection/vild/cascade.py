@@ -1,6 +1,6 @@
 """ViLD in mmdet's cascade: every stage compares its own, finer boxes with the same names.
 
-Letters: R regions, M teacher regions, K classes, D width of the joint space.
+Letters: R regions, T teacher regions, K classes, M negatives, D width of the joint space.
 """
 from __future__ import annotations
 
@@ -70,10 +70,11 @@ class ViLDCascadeRoIHead(OpenVocabulary, CascadeRoIHead):
         return extractor(x[:extractor.num_inputs], rois)
 
     def _bbox_forward(self, stage: int, x: Sequence[Tensor], rois: Tensor) -> dict[str, Tensor]:
-        """A stage's logits (R, K + 1), deltas (R, 4) and region maps, under mmdet's keys."""
+        """A stage's logits (R, K [+ M] + 1), deltas (R, 4) and region maps, under mmdet's keys."""
         head, maps = self.bbox_head[stage], self.pool(stage, x, rois)
         hidden = head.hidden(maps)
-        logits = head.classifier(head.classifier.embed(hidden), self.text_on(maps.device))
+        columns = self.text_on(maps.device) if self.training else self.columns_on(maps.device)
+        logits = head.classifier(head.classifier.embed(hidden), columns)
         return {"cls_score": logits, "bbox_pred": head.fc_reg(hidden), "bbox_feats": maps}
 
     # ---------------------------------------------------------------- training
@@ -111,7 +112,7 @@ class ViLDCascadeRoIHead(OpenVocabulary, CascadeRoIHead):
         return {**outputs, "rois": rois, "bbox_targets": targets, "loss_bbox": found}
 
     def distillation_loss(self, stage: int, x: Sequence[Tensor], rois: Tensor, teacher: Tensor) -> Tensor:
-        """A stage's distance from CLIP's embeddings (M, D) of the cached regions (M, 5)."""
+        """A stage's distance from CLIP's embeddings (T, D) of the cached regions (T, 5)."""
         head = self.bbox_head[stage]
         student = head.classifier.embed(head.hidden(self.pool(stage, x, rois)))
         return losses.weighted_distillation(self.distillation, student, teacher)
@@ -127,11 +128,11 @@ class ViLDCascadeRoIHead(OpenVocabulary, CascadeRoIHead):
         if len(rois):
             rois, logits, deltas = self._refine_roi(x, rois, batch_img_metas, counts)
         else:  # mmdet's cascade can't refine nothing
-            logits = [x[0].new_zeros(0, len(self.names) + 1)] * len(counts)
+            logits = [x[0].new_zeros(0, len(self.columns_on(rois.device)) + 1)] * len(counts)
             deltas, rois = [rois.new_zeros(0, 4)] * len(counts), rois.split(counts)
         discards, results = rcnn_test_cfg.get("discard_background", False), []
         for meta, roi, logit, delta in zip(batch_img_metas, rois, logits, deltas):
             boxes = self.bbox_head[-1].decode(roi, delta, meta["img_shape"])
-            scores = class_probabilities(logit, discard_background=discards)
+            scores = self.reported(class_probabilities(logit, discard_background=discards))
             results.append(detections(boxes, scores, meta, rcnn_test_cfg, rescale))
         return results
