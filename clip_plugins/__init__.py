@@ -13,6 +13,7 @@ from clip_plugins import (  # noqa: E402
     evaluation,
     images,
     proposals,
+    training,
     visualization,
     vocabulary,
 )
@@ -21,4 +22,4 @@ if find_spec("mmdet"):
     from clip_plugins import detection  # noqa: F401
 
 __all__ = ["__version__", "compat", "contrastive", "datasets", "encoders", "evaluation", "images",
-           "proposals", "visualization", "vocabulary"]
+           "proposals", "training", "visualization", "vocabulary"]

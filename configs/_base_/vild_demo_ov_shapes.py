@@ -2,7 +2,7 @@
 _base_ = ["./datasets/ov_shapes_detection.py", "./muon.py"]
 default_scope = "mmdet"
 custom_imports = dict(imports=["clip_plugins"], allow_failed_imports=False)
-train_cfg = dict(type="IterBasedTrainLoop", max_iters=400, val_interval=400)
+train_cfg = dict(type="clip_plugins.ResumableIterLoop", max_iters=400, val_interval=400)
 val_cfg = dict(type="ValLoop")
 test_cfg = dict(type="TestLoop")
 optim_wrapper = dict(
@@ -19,8 +19,10 @@ default_hooks = dict(
     timer=dict(type="IterTimerHook"),
     logger=dict(type="LoggerHook", interval=20),
     param_scheduler=dict(type="ParamSchedulerHook"),
-    # never fewer than 2: mmengine deletes the old file before the new one is whole
-    checkpoint=dict(type="CheckpointHook", by_epoch=False, interval=400, max_keep_ckpts=2),
+    checkpoint=dict(
+        type="clip_plugins.DurableCheckpointHook", by_epoch=False, interval=400, max_keep_ckpts=2
+    ),
+    nan_loss=dict(type="clip_plugins.StopOnNaNHook"),
     sampler_seed=dict(type="DistSamplerSeedHook"),
     visualization=dict(type="DetVisualizationHook"),
 )
