@@ -67,11 +67,10 @@ def remove_leftovers(folder: str | Path) -> None:
 
 
 def _require_equal(written: Path, content: bytes, path: Path) -> None:
-    expected = memoryview(content)
     with written.open("rb") as file:
         position = 0
         while block := file.read(BLOCK_BYTES):
-            if expected[position:position + len(block)] != block:
+            if content[position:position + len(block)] != block:
                 break
             position += len(block)
     if position != len(content):

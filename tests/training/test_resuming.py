@@ -13,7 +13,7 @@ from clip_plugins.cli.config import load_config
 from clip_plugins.cli.runner import build_runner
 from tests.test_configs import OV_SHAPES, ROOT, changed
 
-STEPS = 6
+STEPS = 4
 DETECTOR = "configs/vild/base_faster-rcnn_tiny-clip_fpn_demo_ov_shapes.py"
 CONTRASTIVE = "configs/clip/clip_tiny-resnet_ov_shapes.py"
 
@@ -33,15 +33,14 @@ class KillBeforeStep(Hook):
             raise Killed
 
 
-def small(path: str, ov_shapes: Path, **train_cfg) -> Config:
+def small(path: str, ov_shapes: Path) -> Config:
     """A config of the project on the tiny set: batches of 2 made by two workers, validation in between."""
     config = load_config(ROOT / path)
     config = Config(changed(config.to_dict(), lambda text: text.replace(OV_SHAPES, f"{ov_shapes}/")))
     config.load_from = None
     config.train_dataloader.update(batch_size=2, num_workers=2)
     config.val_dataloader.update(batch_size=2, num_workers=0, persistent_workers=False)
-    config.train_cfg = {"type": "clip_plugins.ResumableIterLoop", "max_iters": STEPS, "val_interval": 3,
-                        **train_cfg}
+    config.train_cfg = {"type": "clip_plugins.ResumableIterLoop", "max_iters": STEPS, "val_interval": 2}
     config.default_hooks.checkpoint.update(by_epoch=False, interval=2)
     config.custom_hooks = [hook for hook in config.get("custom_hooks", []) if "Export" not in hook["type"]]
     return config
@@ -80,21 +79,6 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_resumed_weights_equal_the_uninterrupted_ones(path, tiny_ov_shapes, tmp_path, quick):
     config = small(path, tiny_ov_shapes)
     whole = train(config, tmp_path / "whole")
-    train(config, tmp_path / "killed", killed_before=5)
-    resumed = train(config, tmp_path / "killed", resume=str(tmp_path / "killed" / "iter_4.pth"))
+    train(config, tmp_path / "killed", killed_before=3)
+    resumed = train(config, tmp_path / "killed", resume=str(tmp_path / "killed" / "iter_2.pth"))
     require_equal(resumed, whole)
-
-
-def test_the_count_of_workers_changes_nothing(tiny_ov_shapes, tmp_path, quick):
-    config = small(CONTRASTIVE, tiny_ov_shapes, max_iters=2)
-    with_two = train(config, tmp_path / "two")
-    config.train_dataloader.update(num_workers=0, persistent_workers=False)
-    require_equal(train(config, tmp_path / "none"), with_two)
-
-
-def test_another_seed_trains_other_weights(tiny_ov_shapes, tmp_path, quick):
-    config = small(CONTRASTIVE, tiny_ov_shapes, max_iters=2)
-    first = train(config, tmp_path / "first")
-    config.randomness.seed = 1
-    second = train(config, tmp_path / "second")
-    assert not all(torch.equal(first[name], second[name]) for name in first)

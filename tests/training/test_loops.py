@@ -1,0 +1,75 @@
+"""The loops go on where a run was killed, as if it hadn't been."""
+import pytest
+import torch
+
+from tests.training.toy import build_runner, kill, weights
+
+ITERATIONS = {"type": "clip_plugins.ResumableIterLoop", "max_iters": 9}
+EPOCHS = {"type": "clip_plugins.ResumableEpochLoop", "max_epochs": 3}
+
+
+def assert_equal(first: dict, second: dict) -> None:
+    assert [name for name in first if not torch.equal(first[name], second[name])] == []
+
+
+@pytest.fixture(scope="module", params=[ITERATIONS, EPOCHS], ids=["iterations", "epochs"])
+def whole(request, tmp_path_factory):
+    """The loop, and an uninterrupted run of it."""
+    runner = build_runner(tmp_path_factory.mktemp("whole"), loop=request.param)
+    runner.train()
+    return request.param, runner
+
+
+@pytest.mark.parametrize("killed_before", [3, 5, 8])
+def test_resumed_run_sees_and_learns_the_same(whole, killed_before, tmp_path):
+    loop, uninterrupted = whole
+    kill(build_runner(tmp_path, loop=loop), killed_before)
+    newest = killed_before // 2 * 2
+    resumed = build_runner(tmp_path, loop=loop, resume=True, load_from=str(tmp_path / f"iter_{newest}.pth"))
+    resumed.train()
+    assert resumed.model.seen == uninterrupted.model.seen[newest:]
+    assert_equal(weights(resumed), weights(uninterrupted))
+
+
+def test_a_run_that_is_killed_twice_learns_the_same(whole, tmp_path):
+    loop, uninterrupted = whole
+    kill(build_runner(tmp_path, loop=loop), 3)
+    kill(build_runner(tmp_path, loop=loop, resume=True), 7)
+    resumed = build_runner(tmp_path, loop=loop, resume=True)
+    resumed.train()
+    assert_equal(weights(resumed), weights(uninterrupted))
+
+
+def test_workers_change_nothing(whole, tmp_path):
+    loop, uninterrupted = whole
+    runner = build_runner(tmp_path, loop=loop, workers=2)
+    runner.train()
+    assert runner.model.seen == uninterrupted.model.seen
+    assert_equal(weights(runner), weights(uninterrupted))
+
+
+def test_every_pass_has_its_own_order_and_chance(whole):
+    seen = [[int(x) for x in batch] for batch in whole[1].model.seen]
+    assert seen[:4] != seen[4:8]
+    assert len({x for batch in whole[1].model.seen for x in batch}) == len(sum(whole[1].model.seen, []))
+
+
+def test_a_run_without_a_seed_goes_on_with_the_one_that_was_drawn(tmp_path):
+    first = build_runner(tmp_path / "first", randomness={"seed": None})
+    first.train()
+    path = str(tmp_path / "first" / "iter_4.pth")
+    resumed = build_runner(tmp_path / "second", randomness={"seed": None}, resume=True, load_from=path)
+    assert resumed.seed != first.seed
+    resumed.train()
+    assert resumed.model.seen == first.model.seen[4:]
+    assert_equal(weights(resumed), weights(first))
+
+
+def test_gradients_of_an_accumulated_step_are_resumed(tmp_path):
+    wrapper = {"optimizer": {"type": "Adam", "lr": 0.01}, "accumulative_counts": 4}
+    whole = build_runner(tmp_path / "whole", optim_wrapper=wrapper)
+    whole.train()
+    kill(build_runner(tmp_path, optim_wrapper=wrapper), 7)
+    resumed = build_runner(tmp_path, optim_wrapper=wrapper, resume=True)
+    resumed.train()
+    assert_equal(weights(resumed), weights(whole))
