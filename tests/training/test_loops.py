@@ -51,7 +51,8 @@ def test_workers_change_nothing(whole, tmp_path):
 def test_every_pass_has_its_own_order_and_chance(whole):
     seen = [[int(x) for x in batch] for batch in whole[1].model.seen]
     assert seen[:4] != seen[4:8]
-    assert len({x for batch in whole[1].model.seen for x in batch}) == len(sum(whole[1].model.seen, []))
+    values = [x for batch in whole[1].model.seen for x in batch]
+    assert len(set(values)) == len(values)
 
 
 def test_a_run_without_a_seed_goes_on_with_the_one_that_was_drawn(tmp_path):
