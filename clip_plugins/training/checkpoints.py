@@ -13,6 +13,7 @@ from mmengine.logging import print_log
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
+from clip_plugins.compat.hostile_files import require_same_kind
 from clip_plugins.errors import ConfigError
 from clip_plugins.files import write_atomically
 from clip_plugins.registry import HOOKS
@@ -66,7 +67,9 @@ class DurableCheckpointHook(CheckpointHook):
             checkpoint[GRADIENTS] = gradients
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Remember the gradients of an unfinished accumulation where a run is resumed."""
+        """Refuse weights of another kind; remember gradients where a run is resumed."""
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        require_same_kind(checkpoint.get("state_dict", checkpoint), model.state_dict(), "the checkpoint")
         self._pending = checkpoint.get(GRADIENTS, {}) if runner._resume else {}
 
     def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict) -> None:
