@@ -12,7 +12,7 @@ import torch
 
 from clip_plugins.errors import CheckpointError
 
-MAX_HEADER_BYTES = 8 << 20  # of safetensors: some 60,000 tensors; the format allows 100 MB, minutes of parsing
+MAX_HEADER_BYTES = 8 << 20  # of safetensors: some 60,000 tensors; the format allows 100 MB
 MAX_MEMBERS = 200_000
 UNBOUNDED = b"bytearray\n"  # the one constructor that torch's reader calls with any size
 
@@ -45,8 +45,8 @@ def check_archive(path: Path) -> None:
 
 def _refuse_unbounded(path: Path, is_there: bool) -> None:
     if is_there:
-        raise CheckpointError(f"{path} holds a bytearray, which may ask for any amount of memory, and was not "
-                              "loaded; use a checkpoint of tensors and plain values only.")
+        raise CheckpointError(f"{path} holds a bytearray, which may ask for any amount of memory, and was "
+                              "not loaded; use a checkpoint of tensors and plain values only.")
 
 
 def _contains(path: Path, text: bytes) -> bool:
@@ -58,8 +58,9 @@ def _contains(path: Path, text: bytes) -> bool:
 
 
 def _refuse_packed(path: Path, members: list[zipfile.ZipInfo]) -> None:
-    """torch writes nothing compressed, and reads what is as if it weren't."""
-    packed = [member.filename for member in members if member.compress_type != zipfile.ZIP_STORED]
+    """torch compresses neither pickles nor numbers, only the source of programs."""
+    packed = [member.filename for member in members
+              if member.compress_type != zipfile.ZIP_STORED and "/code/" not in member.filename]
     if packed and path.suffix != ".npz":
         raise CheckpointError(f"{path} holds compressed parts ({packed[0]!r}), which torch never writes; "
                               "fetch the weights from where they were published.")
