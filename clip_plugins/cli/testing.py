@@ -21,7 +21,8 @@ PICTURES_HOOK = "clip_plugins.DetectionPictures"
 
 def test(config: str | Path | Config, checkpoint: str | Path | None, *,
          texts: str | Sequence[str] | None = None, out: str | Path | None = None,
-         show_dir: str | None = None, work_dir: str | None = None, strict: bool = True, launcher: str = "none", options: Sequence[str] = ()) -> dict[str, float]:
+         show_dir: str | None = None, work_dir: str | None = None, strict: bool = True,
+         launcher: str = "none", options: Sequence[str] = ()) -> dict[str, float]:
     """Evaluate a checkpoint on the test dataset of a config.
 
     Args:

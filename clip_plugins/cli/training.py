@@ -11,7 +11,8 @@ from clip_plugins.errors import CheckpointError
 
 
 def train(config: str | Path | Config, *, work_dir: str | None = None, amp: bool = False,
-          resume: str | bool = False, seed: int | None = None, launcher: str = "none", options: Sequence[str] = ()) -> None:
+          resume: str | bool = False, seed: int | None = None, launcher: str = "none",
+          options: Sequence[str] = ()) -> None:
     """Train the model of a config.
 
     Args:

@@ -17,6 +17,7 @@ from clip_plugins.compat.hostile_files import require_same_kind
 from clip_plugins.errors import ConfigError
 from clip_plugins.files import write_atomically
 from clip_plugins.registry import HOOKS
+from clip_plugins.training.loops import VALIDATED
 from clip_plugins.training.storage import NAME, DurableBackend, PatientBackend, remove_leftovers
 
 GRADIENTS = "gradients"
@@ -71,6 +72,11 @@ class DurableCheckpointHook(CheckpointHook):
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         require_same_kind(checkpoint.get("state_dict", checkpoint), model.state_dict(), "the checkpoint")
         self._pending = checkpoint.get(GRADIENTS, {}) if runner._resume else {}
+
+    def after_val_epoch(self, runner: Runner, metrics: dict) -> None:
+        """Note that schedulers have seen this validation, then keep the best."""
+        runner.message_hub.update_info(VALIDATED, runner.iter)
+        super().after_val_epoch(runner, metrics)
 
     def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict) -> None:
         """In place of mmengine's: first the new file, then its name in `last_checkpoint`, then the old."""

@@ -17,7 +17,8 @@ from clip_plugins.registry import LOOPS
 from clip_plugins.training.chance import MODEL, seed_chance
 from clip_plugins.training.stream import ReplayableLoader
 
-BATCHES_DONE = "batches_of_epoch_done"  # in the message hub, which goes into every checkpoint
+# in the message hub, which goes into every checkpoint
+BATCHES_DONE, VALIDATED = "batches_of_epoch_done", "validated_after_step"
 
 
 class _Replaying:
@@ -25,6 +26,7 @@ class _Replaying:
 
     def __init__(self, runner: Runner, dataloader: Any, **options: Any) -> None:
         self._given, self._seed = dataloader, runner.seed
+        self._owes_validation = False
         super().__init__(runner, self._replayable(runner), **options)
 
     def _replayable(self, runner: Runner) -> ReplayableLoader:
@@ -40,8 +42,25 @@ class _Replaying:
             self._seed = self.runner.seed
             self.dataloader = self._replayable(self.runner)
 
+    def _misses_validation(self, passed: int) -> bool:
+        """Whether a scheduler watches a validation that was due when the checkpoint was written.
+
+        Args:
+            passed: what validations are counted by: iterations, or epochs.
+        """
+        schedulers = self.runner.param_schedulers or []
+        groups = schedulers.values() if isinstance(schedulers, Mapping) else [schedulers]
+        is_watched = any(getattr(one, "need_val_args", False) for group in groups for one in group)
+        is_due = passed > 0 and passed >= self.val_begin and passed % self.val_interval == 0
+        is_done = self.runner.message_hub.get_info(VALIDATED) == self._iter
+        return is_watched and is_due and not is_done and self.runner.val_loop is not None
+
     def run_iter(self, *arguments: Any) -> None:
         """One step, by the chance of its number."""
+        if self._owes_validation:
+            self._owes_validation = False
+            self.runner.val_loop.run()
+            self.runner.model.train()
         seed_chance(MODEL, self._seed, get_rank(), self._iter)
         super().run_iter(*arguments)
 
@@ -59,6 +78,8 @@ class ResumableIterLoop(_Replaying, IterBasedTrainLoop):
     def run(self) -> Any:
         """Train from the present step on; what was trained on is skipped without being loaded."""
         self._take_stored_seed()
+        self._decide_current_val_interval()
+        self._owes_validation = self._misses_validation(self._iter)
         trained_on = repeat(None, self._iter)  # mmengine's loop draws and drops them
         self.dataloader_iterator = chain(trained_on, self.dataloader.endlessly(self._iter))
         return super().run()
@@ -78,6 +99,8 @@ class ResumableEpochLoop(_Replaying, EpochBasedTrainLoop):
         """Train from the present step on."""
         self._take_stored_seed()
         self._done = self.runner.message_hub.get_info(BATCHES_DONE, 0) if self._iter else 0
+        self._decide_current_val_interval()
+        self._owes_validation = not self._done and self._misses_validation(self._epoch)
         return super().run()
 
     def run_epoch(self) -> None:

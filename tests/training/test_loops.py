@@ -1,8 +1,10 @@
 """The loops go on where a run was killed, as if it hadn't been."""
 import pytest
 import torch
+from mmengine.evaluator import BaseMetric, Evaluator
+from mmengine.logging import MessageHub
 
-from tests.training.toy import build_runner, kill, weights
+from tests.training.toy import Noisy, build_runner, kill, weights
 
 ITERATIONS = {"type": "clip_plugins.ResumableIterLoop", "max_iters": 9}
 EPOCHS = {"type": "clip_plugins.ResumableEpochLoop", "max_epochs": 3}
@@ -73,4 +75,40 @@ def test_gradients_of_an_accumulated_step_are_resumed(tmp_path):
     kill(build_runner(tmp_path, optim_wrapper=wrapper), 7)
     resumed = build_runner(tmp_path, optim_wrapper=wrapper, resume=True)
     resumed.train()
+    assert_equal(weights(resumed), weights(whole))
+
+
+def watching(folder, kind: str, hook: dict | None = None, **changes):
+    """A run whose learning rate follows a metric, with a validation every 2 steps (or every epoch)."""
+    loop = {"iterations": {**ITERATIONS, "val_interval": 2}, "epochs": EPOCHS}[kind]
+    loader = {"dataset": Noisy(), "batch_size": 4, "sampler": {"type": "DefaultSampler", "shuffle": False}}
+    return build_runner(
+        folder, loop=loop, val_dataloader=loader, val_cfg={}, val_evaluator=Evaluator(Worse()), hook=hook,
+        param_scheduler=[{"type": "ReduceOnPlateauLR", "monitor": "acc", "rule": "greater", "patience": 0,
+                          "factor": 0.5}],
+        default_hooks={"param_scheduler": {"type": "ParamSchedulerHook"}, "checkpoint": {
+            "type": "clip_plugins.DurableCheckpointHook", "by_epoch": False, "interval": 2, **(hook or {})}},
+        **changes)
+
+
+class Worse(BaseMetric):
+    """Falls with every step that the model has made, so that the rate falls with every validation."""
+
+    def process(self, data_batch, data_samples):
+        self.results.append(len(data_samples))
+
+    def compute_metrics(self, results):
+        return {"acc": -float(MessageHub.get_current_instance().get_info("iter", 0))}
+
+
+@pytest.mark.parametrize("kind", ["iterations", "epochs"])
+@pytest.mark.parametrize("hook", [{}, {"save_best": "acc", "rule": "less"}], ids=["before", "after"])
+def test_a_scheduler_that_watches_a_metric_misses_no_validation(kind, hook, tmp_path):
+    whole = watching(tmp_path / "whole", kind, hook)
+    whole.train()
+    kill(watching(tmp_path / "killed", kind, hook), 5)
+    resumed = watching(tmp_path / "killed", kind, hook, resume=True)
+    resumed.train()
+    assert resumed.optim_wrapper.get_lr() == whole.optim_wrapper.get_lr()
+    assert whole.optim_wrapper.get_lr()["lr"][0] < 0.01
     assert_equal(weights(resumed), weights(whole))

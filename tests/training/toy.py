@@ -92,7 +92,8 @@ def build_runner(folder, *, loop=None, hook=None, workers=0, model=None, **chang
     loader = {"dataset": Noisy(), "batch_size": 3, "num_workers": workers,
               "persistent_workers": workers > 0, "sampler": {"type": "DefaultSampler", "shuffle": True}}
     torch.manual_seed(0)
-    return Runner(model=model or NoisyModel(), train_dataloader=loader, cfg=Config(settings), **settings)
+    plain = {key: value for key, value in settings.items() if not key.startswith("val_")}
+    return Runner(model=model or NoisyModel(), train_dataloader=loader, cfg=Config(plain), **settings)
 
 
 def weights(runner: Runner) -> dict[str, torch.Tensor]:
