@@ -21,6 +21,7 @@ if not any(("-m", command) in zip(sys.orig_argv, sys.orig_argv[1:]) for command 
         evaluation,
         images,
         proposals,
+        training,
         visualization,
         vocabulary,
     )
@@ -29,4 +30,4 @@ if not any(("-m", command) in zip(sys.orig_argv, sys.orig_argv[1:]) for command 
         from clip_plugins import detection  # noqa: F401
 
     __all__ += ["compat", "contrastive", "datasets", "encoders", "evaluation", "images", "proposals",
-                "visualization", "vocabulary"]
+                "training", "visualization", "vocabulary"]

@@ -3,7 +3,7 @@
 import json
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +26,15 @@ def read_json(path: str | Path) -> Any:
         raise DataError(f"{path} can't be read ({error.strerror}); check the path") from None
 
 
-def write_atomically(path: str | Path, content: bytes, sync: bool = True) -> None:
+def write_atomically(path: str | Path, content: bytes, sync: bool = True,
+                     verify: Callable[[Path], None] | None = None) -> None:
     """Writes a file under a temporary name beside it, then renames it.
 
     Args:
         path: the file; its folder exists.
         content: what it will hold.
         sync: also wait for the disk, so that a power cut can't leave an empty file.
+        verify: reads the temporary file before it takes the name; what it raises leaves the old file.
     """
     path = Path(path)
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.", suffix=".tmp")
@@ -42,6 +44,8 @@ def write_atomically(path: str | Path, content: bytes, sync: bool = True) -> Non
             if sync:
                 file.flush()
                 os.fsync(file.fileno())
+        if verify is not None:
+            verify(Path(temporary))
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
     except BaseException:

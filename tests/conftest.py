@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 from mmengine.registry import DefaultScope
 
+SIZES = {"train": 6, "captions": 12, "val": 2, "test": 2, "drawings": 4}
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
@@ -21,6 +22,15 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CLIP_PLUGINS_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+@pytest.fixture(scope="session")
+def tiny_ov_shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """ov_shapes with a handful of pictures, made once."""
+    from clip_plugins.datasets.ov_shapes import build_ov_shapes
+    root = tmp_path_factory.mktemp("ov_shapes")
+    build_ov_shapes(root, SIZES, workers=0, progress=False)
+    return root
 
 
 @pytest.fixture(autouse=True)

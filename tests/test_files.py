@@ -42,3 +42,24 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_beside_it(tmp_path, monk
         write_atomically(tmp_path / "a", b"new")
     assert (tmp_path / "a").read_bytes() == b"old"
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_a_symbolic_link_is_replaced_not_followed(tmp_path):
+    (tmp_path / "outside").write_bytes(b"kept")
+    (tmp_path / "a").symlink_to(tmp_path / "outside")
+    write_atomically(tmp_path / "a", b"new")
+    assert (tmp_path / "outside").read_bytes() == b"kept"
+    assert (tmp_path / "a").read_bytes() == b"new" and not (tmp_path / "a").is_symlink()
+
+
+def test_what_the_check_refuses_leaves_the_old_file_and_nothing_beside_it(tmp_path):
+    write_atomically(tmp_path / "a", b"old")
+
+    def refuse(written) -> None:
+        assert written.read_bytes() == b"new"
+        raise DataError("not so")
+
+    with pytest.raises(DataError, match="not so"):
+        write_atomically(tmp_path / "a", b"new", verify=refuse)
+    assert (tmp_path / "a").read_bytes() == b"old"
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]

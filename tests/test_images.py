@@ -1,5 +1,6 @@
 """Pictures come in one way: every kind of pixel is defined, limits hold, damage is one sentence."""
 import struct
+import tracemalloc
 import zlib
 from io import BytesIO
 from pathlib import Path
@@ -203,3 +204,42 @@ def test_transform_reads_through_a_storage_backend(tmp_path: Path):
     Image.fromarray(UPRIGHT).save(tmp_path / "a.png")
     image = LoadImage(backend_args={"backend": "local"})({"img_path": str(tmp_path / "a.png")})["img"]
     assert np.array_equal(image, UPRIGHT[..., ::-1])
+
+
+def bombs() -> dict[str, bytes]:
+    """Small files that unpack to 100 MB beside their few pixels."""
+    packed = zlib.compress(bytes(100_000_000), 9)
+    start, rest = b"\x89PNG\r\n\x1a\n", hand_made_png(1, 1, 8, bytes(4))[8:]
+    header, rest = rest[:25], rest[25:]
+    return {
+        "zTXt": start + header + chunk(b"zTXt", b"k\0\0" + packed) + rest,
+        "iTXt": start + header + chunk(b"iTXt", b"k\0\1\0\0\0" + packed) + rest,
+        "iCCP": start + header + chunk(b"iCCP", b"k\0\0" + packed) + rest,
+        "IDAT": start + header + chunk(b"IDAT", packed) + chunk(b"IEND", b""),
+    }
+
+
+def test_bombs_beside_the_pixels_are_refused_or_left_packed():
+    for kind, data in bombs().items():
+        tracemalloc.start()
+        try:
+            assert read_image(data).shape == (1, 1, 3), kind
+        except DataError as error:
+            assert str(error).startswith("the image")
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 20_000_000, kind
+
+
+SIDES = [(20_001, 1), (1, 20_001), (8001, 8000), (2**31 - 1, 1), (0, 5)]
+
+
+@pytest.mark.parametrize(("width", "height"), SIDES)
+def test_sides_beyond_the_limits_and_none_are_refused(width: int, height: int):
+    with pytest.raises(DataError, match="the image"):
+        read_image(hand_made_png(width, height, 8, b""))
+
+
+def test_a_path_with_a_zero_byte_is_one_sentence():
+    with pytest.raises(DataError, match="damaged or unreadable"):
+        read_image("a\0b.png")

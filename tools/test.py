@@ -29,6 +29,8 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
                         help="load what fits of a checkpoint whose keys differ from the model's")
     parser.add_argument("--cfg-options", nargs="+", default=[], metavar="KEY=VALUE",
                         help="overrides, e.g. test_dataloader.batch_size=4")
+    parser.add_argument("--safe-config", action="store_true",
+                        help="for configs of strangers: JSON or YAML that names only what is registered")
     parser.add_argument("--launcher", choices=("none", "pytorch", "slurm", "mpi"), default="none")
     parser.add_argument("--local-rank", "--local_rank", type=int, default=0, help=argparse.SUPPRESS)
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
@@ -39,13 +41,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the tool and give its exit code."""
     args = parse_arguments(arguments)
     os.environ.setdefault("LOCAL_RANK", str(args.local_rank))
-    from clip_plugins.cli import Asked, door, test
+    from clip_plugins.cli import Asked, door, load_config, test
 
     def work() -> None:
         asked = Asked(args.texts, args.exemplar, args.exemplar_weight)
-        test(args.config, args.checkpoint, texts=asked, out=args.out, show_dir=args.show_dir,
-             work_dir=args.work_dir, strict=not args.allow_mismatch, launcher=args.launcher,
-             options=args.cfg_options)
+        config = load_config(args.config, args.cfg_options, is_safe=args.safe_config)
+        test(config, args.checkpoint, texts=asked, out=args.out, show_dir=args.show_dir,
+             work_dir=args.work_dir, strict=not args.allow_mismatch, launcher=args.launcher)
     return door(work, debug=args.debug)
 
 

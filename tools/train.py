@@ -22,6 +22,8 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     parser.add_argument("--seed", type=int, help="replaces the config's seed")
     parser.add_argument("--cfg-options", nargs="+", default=[], metavar="KEY=VALUE",
                         help="overrides, e.g. optim_wrapper.optimizer.lr=0.01 train_cfg.max_iters=100")
+    parser.add_argument("--safe-config", action="store_true",
+                        help="for configs of strangers: JSON or YAML that names only what is registered")
     parser.add_argument("--launcher", choices=("none", "pytorch", "slurm", "mpi"), default="none")
     parser.add_argument("--local-rank", "--local_rank", type=int, default=0, help=argparse.SUPPRESS)
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
@@ -32,10 +34,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the tool and give its exit code."""
     args = parse_arguments(arguments)
     os.environ.setdefault("LOCAL_RANK", str(args.local_rank))
-    from clip_plugins.cli import door, train
-    return door(lambda: train(args.config, work_dir=args.work_dir, amp=args.amp, resume=args.resume,
-                              seed=args.seed, launcher=args.launcher, options=args.cfg_options),
-                debug=args.debug)
+    from clip_plugins.cli import door, load_config, train
+
+    def work() -> None:
+        config = load_config(args.config, args.cfg_options, is_safe=args.safe_config)
+        train(config, work_dir=args.work_dir, amp=args.amp, resume=args.resume, seed=args.seed,
+              launcher=args.launcher)
+    return door(work, debug=args.debug)
 
 
 if __name__ == "__main__":

@@ -26,6 +26,9 @@ KEY = re.compile(r"[A-Za-z][A-Za-z0-9_.\-/ ]*\Z")
 TYPE_KEYS = {"type", "runner_type", "constructor"}  # whose values mmengine looks up
 REFUSED_KEYS = {"custom_imports", "compile", "env_cfg", "launcher"}  # import, compile, set the process up
 PLACE = re.compile(r"://|^[/\\~]|^[A-Za-z]:[/\\]|(?:^|[/\\])\.\.(?:[/\\]|\Z)|\x00|\{\{|\$\{")
+PICKLE = re.compile(r"\.(?:pkl|pickle|pt2)\s*\Z", re.IGNORECASE)  # mmengine's readers run what these hold
+TALKERS = frozenset(f"{name}VisBackend" for name in (
+    "Wandb", "MLflow", "ClearML", "Neptune", "DVCLive", "Aim"))
 MAX_BYTES, MAX_DEPTH, MAX_VALUES = 1_000_000, 40, 50_000
 
 
@@ -63,7 +66,7 @@ def load_safe_config(path: str | Path) -> Config:
         reason = " ".join(str(error).split())[:200]
         raise ConfigError(f"{path.name} isn't valid: {reason}; correct it") from error
     check_content(content)
-    return Config(content)
+    return Config(content, filename=str(path))
 
 
 def check_content(content: Any) -> None:
@@ -82,6 +85,8 @@ def check_content(content: Any) -> None:
         if isinstance(value, str) and PLACE.search(value):
             raise ConfigError(f"{place}: '{value[:80]}' is an address, a path out of the folder or a "
                               "substitution; give a plain relative name")
+        if isinstance(value, str) and PICKLE.search(value):
+            raise ConfigError(f"{place}: '{value[:80]}' would be run as it is read; give JSON or safetensors")
         if not isinstance(value, (dict, list, str, int, float, bool, type(None))):
             raise ConfigError(f"{place}: {type(value).__name__} isn't a plain value; use text or numbers")
 
@@ -109,6 +114,8 @@ def _check_key(place: str, key: Any, value: Any) -> None:
     if key in TYPE_KEYS:
         if not isinstance(value, str):
             raise ConfigError(f"{place}: a type is the name of something registered; give a text")
+        if value.rpartition(".")[2] in TALKERS:
+            raise ConfigError(f"{place}: {value} talks to other machines; use LocalVisBackend")
         if value not in registered_names():
             cure = did_you_mean(nearest(value, registered_names())) or "; check it"
             raise ConfigError(f"{place}: '{value[:80]}' isn't registered{cure}")

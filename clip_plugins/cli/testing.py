@@ -19,14 +19,14 @@ VOCABULARY_HOOK = "clip_plugins.VocabularyHook"
 PICTURES_HOOK = "clip_plugins.DetectionPictures"
 
 
-def test(config: str | Path, checkpoint: str | Path | None, *,
+def test(config: str | Path | Config, checkpoint: str | Path | None, *,
          texts: str | Sequence[str] | Asked | None = None, out: str | Path | None = None,
          show_dir: str | None = None, work_dir: str | None = None, strict: bool = True,
          launcher: str = "none", options: Sequence[str] = ()) -> dict[str, float]:
     """Evaluate a checkpoint on the test dataset of a config.
 
     Args:
-        config: path of the config.
+        config: path of the config, or the config itself (then without `options`).
         checkpoint: path of the weights; None evaluates the model as it is built.
         texts: names to look for instead of the dataset's: a list, `"a red star, a green ring"`, or a text,
             JSON or YAML file, or names and pictures. Where they aren't the dataset's names in their order,
@@ -43,7 +43,7 @@ def test(config: str | Path, checkpoint: str | Path | None, *,
         ConfigError: the config is missing, unreadable or misspelt.
         CheckpointError: the checkpoint is missing, damaged or doesn't fit.
     """
-    cfg = load_config(config, options)
+    cfg = config if isinstance(config, Config) else load_config(config, options)
     set_work_dir(cfg, work_dir)
     set_seed(cfg, None)
     cfg.launcher = launcher
@@ -70,7 +70,7 @@ def test(config: str | Path, checkpoint: str | Path | None, *,
     runner.register_hook(throughput)
     metrics = runner.test()
     if out is not None and is_main_process():
-        write_results({"config": str(config), "checkpoint": str(checkpoint), "metrics": metrics,
+        write_results({"config": str(cfg.filename), "checkpoint": str(checkpoint), "metrics": metrics,
                        "images_per_second": throughput.images_per_second,
                        "names": names or known,
                        "detections": collector.detections}, out)

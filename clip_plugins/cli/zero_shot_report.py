@@ -10,6 +10,8 @@ from clip_plugins.cli.zero_shot import Answers
 from clip_plugins.files import write_atomically
 from clip_plugins.visualization import calibration, calibration_plot, save_picture
 
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
 
 def accuracies(answers: Answers, topk: Sequence[int] = (1, 5)) -> dict[str, float]:
     """Top-k accuracy in percent, and the expected calibration error.
@@ -124,9 +126,14 @@ def _escaped(value: str | int | float) -> str:
     return text
 
 
+def _cell(value: str | int | float) -> str | int | float:
+    """Text that a spreadsheet would take for a formula gets an apostrophe before it."""
+    return f"'{value}" if isinstance(value, str) and value.lstrip(" ").startswith(FORMULA) else value
+
+
 def _csv(rows: Sequence[dict]) -> bytes:
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, list(rows[0]), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows({key: _cell(value) for key, value in row.items()} for row in rows)
     return buffer.getvalue().encode()

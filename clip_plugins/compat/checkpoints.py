@@ -17,6 +17,7 @@ from mmengine.logging import HistoryBuffer
 from mmengine.runner import checkpoint as mmengine_checkpoint
 from safetensors.torch import load_file
 
+from clip_plugins.compat.hostile_files import check_archive, check_safetensors, require_numbers
 from clip_plugins.errors import CheckpointError
 
 STATISTICS = ("min", "max", "current", "mean")
@@ -81,6 +82,7 @@ def _checked(checkpoint: Any, source: str) -> dict[str, Any]:
     if not isinstance(checkpoint, dict):
         raise CheckpointError(
             f"{source} holds a {type(checkpoint).__name__}, not a dictionary of weights; name another file.")
+    require_numbers(checkpoint.get("state_dict", checkpoint), source)
     return drop_stored_configs(checkpoint)
 
 
@@ -89,11 +91,14 @@ def load_checkpoint(path: str | Path, map_location: Any = "cpu") -> dict[str, An
     path = Path(path).expanduser()
     if not path.is_file():
         raise CheckpointError(f"the checkpoint {path} does not exist; name a .pth or .safetensors file.")
+    is_safetensors = path.suffix == ".safetensors"
+    check_safetensors(path) if is_safetensors else check_archive(path)
     allow_training_checkpoints()
     try:
-        if path.suffix == ".safetensors":
-            return load_file(path, device=str(map_location or "cpu"))
-        checkpoint = torch.load(path, map_location=map_location, weights_only=True)
+        if is_safetensors:
+            checkpoint = load_file(path, device=str(map_location or "cpu"))
+        else:
+            checkpoint = torch.load(path, map_location=map_location, weights_only=True)
     except Exception as error:  # torch's readers raise many kinds on damaged files
         raise _refusal(str(path), error) from error
     return _checked(checkpoint, str(path))

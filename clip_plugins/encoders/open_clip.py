@@ -22,6 +22,7 @@ from open_clip.tokenizer import SimpleTokenizer
 from safetensors import safe_open
 from torch import Tensor, nn
 
+from clip_plugins.compat.hostile_files import check_archive, require_numbers
 from clip_plugins.encoders.convert import hf_architecture, infer_architecture, layout_of, to_open_clip
 from clip_plugins.encoders.locate import HUB, LOCAL_DIR, Source, find_architecture, locate
 from clip_plugins.encoders.positions import resize_positions
@@ -97,7 +98,10 @@ class OpenCLIP(TowerEncoder):
 def read_weights(source: Source) -> tuple[dict[str, Tensor], bool | None]:
     """Tensors in open_clip's layout, and whether they were trained with QuickGELU (None: nothing says it)."""
     path, known = source.weights, source.quick_gelu
-    if path is None or path.suffix in (".npz", ".npy"):  # big_vision's arrays, which open_clip reads itself
+    if path is None:
+        return {}, known
+    if path.suffix in (".npz", ".npy"):  # big_vision's arrays, which open_clip reads itself
+        check_archive(path)
         return {}, known
     state = read_state_dict(path)
     if known is None:
@@ -117,6 +121,7 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
     """
     if path.suffix == ".safetensors":
         return read_safetensors(path)
+    check_archive(path)
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, OSError, LookupError) as error:
@@ -134,6 +139,7 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
             content = content[key]
     if not isinstance(content, Mapping) or not all(isinstance(value, Tensor) for value in content.values()):
         raise CheckpointError(f"{path} holds no state dict of tensors; provide the weights of a CLIP.")
+    require_numbers(content, str(path))
     return dict(content)
 
 

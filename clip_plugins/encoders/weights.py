@@ -11,6 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from clip_plugins.compat.hostile_files import check_safetensors, require_numbers, require_same_kind
 from clip_plugins.encoders.towers import TowerEncoder
 from clip_plugins.errors import CheckpointError
 
@@ -57,16 +58,19 @@ def read_safetensors(path: str | Path) -> dict[str, Tensor]:
     """Every tensor of a safetensors file.
 
     Raises:
-        CheckpointError: missing, truncated or foreign.
+        CheckpointError: missing, truncated, foreign or NaN.
     """
     path = Path(path)
     if not path.is_file():
         raise CheckpointError(f"the weights {path} are missing; provide the file or name another one.")
+    check_safetensors(path)
     try:
         with safe_open(path, framework="pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
     except SafetensorError as error:
         raise CheckpointError(f"{path} is no whole safetensors file ({error}); make it again.") from error
+    require_numbers(tensors, str(path))
+    return tensors
 
 
 def load_strictly(module: torch.nn.Module, state: dict[str, Tensor], source: str) -> None:
@@ -78,7 +82,7 @@ def load_strictly(module: torch.nn.Module, state: dict[str, Tensor], source: str
         source: named in the message.
 
     Raises:
-        CheckpointError: keys that are missing, too many or of another shape, the first few named.
+        CheckpointError: keys that are missing, too many or of another shape (the first few named) or kind.
     """
     expected = module.state_dict()
     missing = sorted(expected.keys() - state.keys())
@@ -91,4 +95,5 @@ def load_strictly(module: torch.nn.Module, state: dict[str, Tensor], source: str
             for what, keys in (("missing", missing), ("unknown", unknown), ("misshapen", shapes)) if keys
         )
         raise CheckpointError(f"{source} doesn't fit the model ({told}); name the model it was made for.")
+    require_same_kind(state, expected, source)
     module.load_state_dict(state)

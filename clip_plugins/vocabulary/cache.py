@@ -13,9 +13,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from clip_plugins.compat.hostile_files import check_safetensors
 from clip_plugins.encoders.weights import write_atomically
+from clip_plugins.errors import CheckpointError
 
 FORMAT = "1"
+KEY_BYTES = 32
 MAX_ROWS = 200_000  # the oldest go first; 400 MB at width 512
 ENVIRONMENT = "CLIP_PLUGINS_CACHE"
 
@@ -83,7 +86,8 @@ class EmbeddingCache:
             return
         merged = {**self._read(), **self._rows}
         items = list(merged.items())[-MAX_ROWS:]
-        keys = torch.frombuffer(bytearray(b"".join(key for key, _ in items)), dtype=torch.uint8).view(-1, 32)
+        joined = bytearray(b"".join(key for key, _ in items))
+        keys = torch.frombuffer(joined, dtype=torch.uint8).view(-1, KEY_BYTES)
         embeddings = torch.stack([row for _, row in items])
         about = {"format": FORMAT, "sha256": _digest(keys, embeddings)}
         try:
@@ -98,15 +102,20 @@ class EmbeddingCache:
         if self.path is None or not self.path.is_file():
             return {}
         try:
+            check_safetensors(self.path)
             with safe_open(self.path, framework="pt") as file:
                 about = file.metadata() or {}
                 keys, embeddings = file.get_tensor("keys"), file.get_tensor("embeddings")
-        except (SafetensorError, OSError) as error:
+        except (SafetensorError, CheckpointError, OSError) as error:
             return self._damaged(str(error))
+        if (keys.dtype, embeddings.dtype) != (torch.uint8, torch.float32) or keys.shape[1:] != (KEY_BYTES,):
+            return self._damaged(f"{tuple(keys.shape)} keys of {keys.dtype}, rows of {embeddings.dtype}")
         if about.get("format") != FORMAT or embeddings.shape != (len(keys), self.width):
             return self._damaged("another format or width")
         if about.get("sha256") != _digest(keys, embeddings):
             return self._damaged("checksum")
+        if not embeddings.isfinite().all():
+            return self._damaged("rows that aren't numbers")
         return {bytes(key): row for key, row in zip(keys.numpy(), embeddings)}
 
     def _damaged(self, why: str) -> dict[bytes, Tensor]:

@@ -7,8 +7,8 @@ default_hooks = dict(
     timer=dict(type="IterTimerHook"),
     logger=dict(type="LoggerHook", interval=50),
     param_scheduler=dict(type="ParamSchedulerHook"),
-    # never fewer than 2: mmengine deletes the old file before the new one is whole
-    checkpoint=dict(type="CheckpointHook", interval=1, max_keep_ckpts=2),
+    checkpoint=dict(type="clip_plugins.DurableCheckpointHook", interval=1, max_keep_ckpts=2),
+    nan_loss=dict(type="clip_plugins.StopOnNaNHook"),
     sampler_seed=dict(type="DistSamplerSeedHook"),
 )
 log_processor = dict(type="LogProcessor", window_size=50)

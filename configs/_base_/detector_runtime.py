@@ -13,8 +13,10 @@ default_hooks = dict(
     timer=dict(type="IterTimerHook"),
     logger=dict(type="LoggerHook", interval=20),
     param_scheduler=dict(type="ParamSchedulerHook"),
-    # never fewer than 2: mmengine deletes the old file before the new one is whole
-    checkpoint=dict(type="CheckpointHook", by_epoch=False, interval=100, max_keep_ckpts=2),
+    checkpoint=dict(
+        type="clip_plugins.DurableCheckpointHook", by_epoch=False, interval=100, max_keep_ckpts=2
+    ),
+    nan_loss=dict(type="clip_plugins.StopOnNaNHook"),
     sampler_seed=dict(type="DistSamplerSeedHook"),
     visualization=dict(type="DetVisualizationHook"),
 )

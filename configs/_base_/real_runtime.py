@@ -2,7 +2,7 @@
 _base_ = "./detector_runtime.py"
 custom_imports = dict(imports=["clip_plugins", "clip_plugins.detection.backbone"], allow_failed_imports=False)
 max_iters = 300
-train_cfg = dict(type="IterBasedTrainLoop", max_iters=max_iters, val_interval=max_iters)
+train_cfg = dict(type="clip_plugins.ResumableIterLoop", max_iters=max_iters, val_interval=max_iters)
 # CLIP's tower learns slowly: what it knows of names without boxes shall stay
 optim_wrapper = dict(paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=0.2))))
 param_scheduler = [

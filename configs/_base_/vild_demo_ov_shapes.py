@@ -1,6 +1,6 @@
 # What the detectors of the demo share: the data, 400 steps of 16 images, logs.
 _base_ = ["./datasets/ov_shapes_detection.py", "./detector_runtime.py"]
-train_cfg = dict(type="IterBasedTrainLoop", max_iters=400, val_interval=400)
+train_cfg = dict(type="clip_plugins.ResumableIterLoop", max_iters=400, val_interval=400)
 param_scheduler = [
     dict(type="LinearLR", start_factor=0.1, by_epoch=False, begin=0, end=30),
     dict(type="CosineAnnealingLR", by_epoch=False, begin=30, end=400, eta_min_ratio=0.01),

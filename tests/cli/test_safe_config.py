@@ -3,6 +3,8 @@ import json
 from pathlib import Path
 
 import pytest
+from mmengine.config import Config
+from mmengine.registry import Registry
 
 from clip_plugins.cli.config import load_config
 from clip_plugins.cli.safe_config import check_content, load_safe_config, registered_names
@@ -57,6 +59,12 @@ HOSTILE = [
     {"load_from": "C:\\weights.pth"},
     {"load_from": "\\\\server\\share"},
     {"load_from": "file:///etc/passwd"},
+    {"ann_file": "annotations.pkl"},
+    {"proposal_file": "proposals/train.PICKLE"},
+    {"load_from": "weights.pt2 "},
+    *({"visualizer": {"vis_backends": [{"type": name}]}} for name in (
+        "WandbVisBackend", "mmengine.WandbVisBackend", "MLflowVisBackend", "ClearMLVisBackend",
+        "NeptuneVisBackend", "DVCLiveVisBackend", "AimVisBackend")),
     {"name": "a\0b"},
     {"name": "{{ fileDirname }}"},
     {"name": "{{$HOME:x}}"},
@@ -90,11 +98,26 @@ def test_hostile_yaml_is_refused(text: str, tmp_path: Path, monkeypatch: pytest.
     assert [entry.name for entry in tmp_path.iterdir()] == ["config.yaml"]
 
 
+def test_no_hostile_config_reaches_a_call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def called(*_, **__) -> None:
+        raise AssertionError("something was built")
+
+    monkeypatch.setattr(Registry, "build", called)
+    monkeypatch.setattr(Config, "_file2dict", called)
+    assert len(HOSTILE) >= 50
+    for content in HOSTILE:
+        (tmp_path / "config.json").write_text(json.dumps(content))
+        with pytest.raises(ConfigError):
+            load_config(tmp_path / "config.json", is_safe=True)
+
+
 @pytest.mark.parametrize("suffix", ["json", "yaml"])
 def test_harmless_config_is_read_as_it_is(suffix: str, tmp_path: Path):
     path = tmp_path / f"config.{suffix}"
     path.write_text(json.dumps(HARMLESS))
-    assert load_safe_config(path).to_dict() == HARMLESS
+    config = load_safe_config(path)
+    assert config.to_dict() == HARMLESS
+    assert config.filename == str(path)
 
 
 def test_overrides_of_a_safe_config_are_checked_too(tmp_path: Path):

@@ -56,6 +56,12 @@ def test_help_has_an_example_and_imports_nothing_heavy(name: str, tool):
     assert "example" in run.stdout and f"tools/{name}" in run.stdout
 
 
+@pytest.mark.parametrize("arguments", [("train", "toy.py"), ("test", "toy.py", "weights.pth")])
+def test_a_program_is_no_safe_config(arguments: tuple[str, ...], in_process, capsys):
+    assert in_process(*arguments, "--safe-config") == 2
+    assert "a safe config is JSON or YAML, got toy.py" in capsys.readouterr().err
+
+
 def test_training_then_testing_a_toy(tool, in_process, toy: Path):
     run = tool("train.py", "toy.py", "--cfg-options", "optim_wrapper.optimizer.lr=0.02")
     assert run.returncode == 0, run.stderr

@@ -138,3 +138,10 @@ def test_written_tables_can_be_read_again(tmp_path):
 def test_without_truth_only_predictions_are_written(tmp_path):
     folder = report.write_answers(_answers([[0.7, 0.3]], None, ("a", "b")), tmp_path)
     assert sorted(path.name for path in folder.iterdir()) == ["predictions.csv", "summary.json"]
+
+
+@pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@sum", "\t=1", " =1", "=cmd|' /C calc'!A0"])
+def test_a_name_never_is_a_formula(tmp_path, name):
+    folder = report.write_answers(_answers([[0.7, 0.3]], [0], (name, "b")), tmp_path)
+    with (folder / "classes.csv").open(newline="") as file:
+        assert next(csv.DictReader(file))["name"] == f"'{name}"

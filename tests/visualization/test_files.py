@@ -1,4 +1,5 @@
 """Names from data become safe file names; pictures are written whole or not at all."""
+import re
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,31 @@ def test_any_text_becomes_one_component_under_its_folder(text: str, tmp_path: Pa
     assert not set(name) & set('\0/\\:*?"<>|\n')
     assert not name.startswith(".") and name.split(".")[0].upper() not in {"CON", "LPT1"}
     (tmp_path / name).touch()
+
+
+DEVICES = [f"{name}{end}" for name in ("CON", "prn", "Aux", "NUL", "COM1", "com9", "LPT1", "lpt\u00b9")
+           for end in ("", ".txt", ".tar.gz")]
+
+
+@pytest.mark.parametrize("text", DEVICES)
+def test_device_names_are_no_names(text: str):
+    assert not re.match(r"(?i)(con|prn|aux|nul|com.|lpt.)(\.|$)", safe_name(text))
+
+
+LONG = ["x" * 255, "x" * 256, "\u2665" * 85, "\u2665" * 86, "e\u0301" * 200, "\U0001f600" * 64]
+
+
+@pytest.mark.parametrize("text", LONG)
+def test_long_names_can_be_written(text: str, tmp_path: Path):
+    (tmp_path / safe_name(text, ".png")).touch()
+    (tmp_path / safe_name(text)).touch()
+
+
+def test_a_picture_replaces_a_link_and_does_not_follow_it(tmp_path: Path):
+    (tmp_path / "outside.png").write_bytes(b"kept")
+    (tmp_path / "a.png").symlink_to(tmp_path / "outside.png")
+    save_picture(np.zeros((2, 2, 3), np.uint8), tmp_path / "a.png")
+    assert (tmp_path / "outside.png").read_bytes() == b"kept"
 
 
 def test_names_that_were_changed_stay_different():

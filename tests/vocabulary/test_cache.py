@@ -1,5 +1,6 @@
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from clip_plugins.vocabulary import cache as room
 from clip_plugins.vocabulary.cache import EmbeddingCache, cache_folder
@@ -76,3 +77,32 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path):
     with pytest.warns(UserWarning, match="CLIP_PLUGINS_CACHE"):
         cache.save()
     assert cache.rows([KEY]).shape == (1, 4)
+
+
+def stored(path, keys, rows, checksum=None):
+    digest = checksum or room._digest(keys, rows)
+    save_file({"keys": keys, "embeddings": rows}, path, {"format": room.FORMAT, "sha256": digest})
+
+
+ONES, KEYS = torch.ones(1, 4), torch.ones(1, 32, dtype=torch.uint8)
+
+
+@pytest.mark.parametrize("write", [
+    lambda path: stored(path, KEYS, torch.full((1, 4), float("nan"))),
+    lambda path: stored(path, KEYS, torch.full((1, 4), float("inf"))),
+    lambda path: stored(path, KEYS.float(), ONES),
+    lambda path: stored(path, KEYS.bfloat16(), ONES, "0"),
+    lambda path: stored(path, KEYS, ONES.bfloat16(), "0"),
+    lambda path: stored(path, KEYS[:, :7].contiguous(), ONES),
+    lambda path: stored(path, torch.tensor(1, dtype=torch.uint8), ONES),
+    lambda path: stored(path, KEYS, torch.ones(3, 4)),
+    lambda path: save_file({"keys": KEYS}, path),
+    lambda path: save_file({"keys": KEYS, "embeddings": ONES}, path),
+    lambda path: path.write_bytes(b"\xff" * 8 + b"{}"),
+    lambda path: path.write_bytes((2**30).to_bytes(8, "little") + b"[" * 1000),
+], ids=["NaN", "infinite", "float keys", "bfloat16 keys", "bfloat16 rows", "short keys", "one number",
+        "more rows", "no rows", "no checksum", "header of 2^64", "no JSON"])
+def test_a_hostile_file_is_told_and_left_out(tmp_path, write):
+    write(tmp_path / "c.safetensors")
+    with pytest.warns(UserWarning, match="damaged"):
+        assert len(EmbeddingCache(tmp_path / "c.safetensors", 4)) == 0
