@@ -3,9 +3,10 @@
 import json
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from clip_plugins.errors import DataError
 
@@ -26,19 +27,19 @@ def read_json(path: str | Path) -> Any:
         raise DataError(f"{path} can't be read ({error.strerror}); check the path") from None
 
 
-def write_atomically(path: str | Path, content: bytes, sync: bool = True) -> None:
-    """Writes a file under a temporary name beside it, then renames it.
+@contextmanager
+def open_atomically(path: str | Path, sync: bool = True) -> Iterator[BinaryIO]:
+    """A file to write under a temporary name beside `path`; renamed when the block ends, gone where it fails.
 
     Args:
         path: the file; its folder exists.
-        content: what it will hold.
         sync: also wait for the disk, so that a power cut can't leave an empty file.
     """
     path = Path(path)
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.", suffix=".tmp")
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
+            yield file
             if sync:
                 file.flush()
                 os.fsync(file.fileno())
@@ -47,6 +48,18 @@ def write_atomically(path: str | Path, content: bytes, sync: bool = True) -> Non
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def write_atomically(path: str | Path, content: bytes, sync: bool = True) -> None:
+    """Writes a file under a temporary name beside it, then renames it; arguments as in `open_atomically`.
+
+    Args:
+        path: the file; its folder exists.
+        content: what it will hold.
+        sync: also wait for the disk.
+    """
+    with open_atomically(path, sync) as file:
+        file.write(content)
 
 
 def write_json(path: str | Path, content: Any) -> None:
