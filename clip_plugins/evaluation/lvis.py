@@ -1,10 +1,7 @@
-"""LVIS average precision, standard and fixed, on faster-coco-eval, category by category.
+"""LVIS average precision, standard and fixed."""
 
-A category's precision depends on its own pairs alone, so that only those lie in memory as objects.
-"""
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from typing import Any
@@ -16,11 +13,10 @@ from mmengine.logging import MMLogger
 
 from clip_plugins.errors import ConfigError
 from clip_plugins.evaluation.groups import category_groups
+from clip_plugins.evaluation.lvis_precision import AREAS, ROW, evaluate_categories
 from clip_plugins.evaluation.lvis_truth import LVISTruth, contained, encode_mask, frequency_groups
 from clip_plugins.registry import METRICS
 
-ROW = np.dtype([("label", np.int16), ("score", np.float32), ("box", np.float32, 4)])
-AREAS = ("all", "small", "medium", "large")
 ROWS_IN_MEMORY = 8_000_000  # of the fixed protocol, before what can't count is thrown away
 
 
@@ -45,8 +41,9 @@ class LVISAveragePrecision(BaseMetric):
 
     default_prefix = "lvis"
 
-    def __init__(self, ann_file: str, metric: str | Sequence[str] = "bbox", max_detections: int = 300,
-                 **kwargs: Any) -> None:
+    def __init__(
+        self, ann_file: str, metric: str | Sequence[str] = "bbox", max_detections: int = 300, **kwargs: Any
+    ) -> None:
         kinds = [metric] if isinstance(metric, str) else list(metric)
         if not set(kinds) <= {"bbox", "segm"}:
             raise ConfigError(f"{type(self).__name__} measures 'bbox' and 'segm', asked for is {metric}")
@@ -86,15 +83,17 @@ class LVISAveragePrecision(BaseMetric):
         if self._labels is None or self._labels[0] != classes:
             unknown = [name for name in classes if name not in self._position_of]
             if unknown:
-                raise ConfigError(f"{len(unknown)} predicted classes aren't categories of the annotation file, "
-                                  f"first {unknown[0]!r}; evaluate with the file that the test dataset reads")
+                raise ConfigError(
+                    f"{len(unknown)} predicted classes aren't categories of the annotation file, "
+                    f"first {unknown[0]!r}; evaluate with the file that the test dataset reads"
+                )
             positions = [self._position_of[name] for name in classes]
             self._labels = classes, np.array(positions, np.int16)
         return self._labels[1]
 
     def _kept(self, image_id: int, rows: np.ndarray) -> np.ndarray:
         """Indices of an image's rows that can count, best first."""
-        best = np.argsort(-rows["score"], kind="stable")[:self.max_detections]
+        best = np.argsort(-rows["score"], kind="stable")[: self.max_detections]
         return best[self._is_judged(image_id, rows[best])]
 
     def _is_judged(self, image_id: int, rows: np.ndarray) -> np.ndarray:
@@ -129,7 +128,8 @@ class LVISAveragePrecision(BaseMetric):
         positions = self.truth.image_positions([image_id for image_id, *_ in images])
         if len(images) < len(self.truth.image_ids):
             MMLogger.get_current_instance().info(
-                f"evaluating {len(images)} of the annotation file's {len(self.truth.image_ids)} images")
+                f"evaluating {len(images)} of the annotation file's {len(self.truth.image_ids)} images"
+            )
         counts = [len(rows) for _, rows, _ in images]
         rows = np.concatenate([np.zeros(0, ROW), *(rows for _, rows, _ in images)])
         masks = [code for *_, codes in images for code in codes or ()]
@@ -150,8 +150,11 @@ class LVISAveragePrecision(BaseMetric):
         for name, ids in category_groups(self.truth.categories).items():
             if name != "all":
                 figures[f"ap_{name}"] = precision[[position_of[i] for i in ids]][..., 0]
-        return {prefix + name: round(100 * float(np.nanmean(values)), 3)
-                for name, values in figures.items() if not np.isnan(values).all()}
+        return {
+            prefix + name: round(100 * float(np.nanmean(values)), 3)
+            for name, values in figures.items()
+            if not np.isnan(values).all()
+        }
 
 
 @METRICS.register_module()
@@ -168,14 +171,15 @@ class LVISFixedAveragePrecision(LVISAveragePrecision):
 
     default_prefix = "lvis_fixed"
 
-    def __init__(self, ann_file: str, metric: str | Sequence[str] = "bbox", per_category: int = 10_000,
-                 **kwargs: Any) -> None:
+    def __init__(
+        self, ann_file: str, metric: str | Sequence[str] = "bbox", per_category: int = 10_000, **kwargs: Any
+    ) -> None:
         super().__init__(ann_file, metric, **kwargs)
         self.per_category = per_category
         self._count = 0
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
-        """See `LVISAveragePrecision.process`; detections that can't be among the best are dropped now and then."""
+        """See `LVISAveragePrecision.process`; what can't be among the best is dropped now and then."""
         before = len(self.results)
         super().process(data_batch, data_samples)
         self._count += sum(len(rows) for _, rows, _ in self.results[before:])
@@ -219,79 +223,3 @@ def keep_best(results: Sequence[tuple], per_category: int) -> list[tuple]:
         codes = None if masks is None else [code for code, is_kept in zip(masks, keep) if is_kept]
         best.append((image_id, rows[keep], codes))
     return best
-
-
-def evaluate_categories(truth: LVISTruth, detections: tuple[np.ndarray, np.ndarray, list[bytes]],
-                        positions: np.ndarray, kind: str) -> np.ndarray:
-    """Precision of every category, one by one.
-
-    Args:
-        truth: of the dataset.
-        detections: position of each one's image (N,), rows (N,) of `ROW`, masks (N or none).
-        positions: of the images that count.
-        kind: 'bbox' or 'segm'.
-
-    Returns:
-        (K, T, R, areas): at IoU 0.5, 0.55, ... 0.95, recall 0, 0.01, ... 1 and the areas of `AREAS`; nan where
-        a category has no truth.
-    """
-    where, rows, masks = detections
-    order = np.lexsort((where, rows["label"]))
-    counted = np.zeros(len(truth.image_ids), bool)
-    counted[positions] = True
-    ends = {"label": np.searchsorted(rows["label"][order], np.arange(len(truth.categories) + 1)),
-            "truth": np.searchsorted(truth.labels, np.arange(len(truth.categories) + 1))}
-    precision = []
-    for k in range(len(truth.categories)):
-        members = np.arange(ends["truth"][k], ends["truth"][k + 1])
-        members = members[counted[truth.images[members]]]
-        mine = order[ends["label"][k]:ends["label"][k + 1]]
-        found = _found(truth, where[mine], rows[mine], [masks[i] for i in mine] if kind == "segm" else None)
-        precision.append(_evaluate_one(truth, k, members, found, kind))
-    return np.stack(precision)
-
-
-def _found(truth: LVISTruth, images: np.ndarray, rows: np.ndarray, masks: list[bytes] | None) -> list[dict]:
-    boxes = rows["box"].astype(np.float64)
-    boxes[:, 2:] -= boxes[:, :2]
-    entries = [{"id": i + 1, "image_id": image, "bbox": box, "area": box[2] * box[3], "score": score, "iscrowd": 0}
-               for i, (image, box, score) in enumerate(zip(images.tolist(), boxes.tolist(), rows["score"].tolist()))]
-    if masks is not None:
-        from pycocotools import mask
-
-        for entry, counts in zip(entries, masks):
-            code = {"size": truth.sizes[entry["image_id"]].tolist(), "counts": counts}
-            entry.update(segmentation=code, area=float(mask.area(code)))
-    return entries
-
-
-def _evaluate_one(truth: LVISTruth, k: int, members: np.ndarray, found: list[dict], kind: str) -> np.ndarray:
-    """(T, R, areas) precision of category k; images are named by their positions."""
-    from faster_coco_eval import COCO, COCOeval_faster
-
-    images = sorted({*truth.images[members].tolist(), *(entry["image_id"] for entry in found)})
-    pairs = truth.pairs(np.array(images, np.int64), np.full(len(images), k))
-    is_incomplete, is_negative = contained(pairs, truth.incomplete), contained(pairs, truth.negative)
-    descriptions = [
-        {"id": image, "height": int(truth.sizes[image][0]), "width": int(truth.sizes[image][1]),
-         "neg_category_ids": [1] if negative else [], "not_exhaustive_category_ids": [1] if incomplete else []}
-        for image, incomplete, negative in zip(images, is_incomplete, is_negative)]
-    objects = [{"id": i + 1, "image_id": int(truth.images[a]), "category_id": 1, "bbox": truth.boxes[a].tolist(),
-                "area": float(truth.areas[a]), "iscrowd": 0} for i, a in enumerate(members)]
-    if kind == "segm":
-        for entry, a in zip(objects, members):
-            entry["segmentation"] = {"size": truth.sizes[truth.images[a]].tolist(), "counts": truth.masks[a]}
-    category = [{"id": 1, "name": "k", "frequency": "f"}]
-    known = COCO({"images": descriptions, "annotations": objects, "categories": category})
-    guessed = COCO({"images": descriptions, "categories": category,
-                    "annotations": [{**entry, "category_id": 1} for entry in found]})
-    evaluation = COCOeval_faster(known, guessed, kind, lvis_style=True, print_function=_silent)
-    evaluation.params.maxDets = [max(len(found), 1)]  # the limits are kept already
-    evaluation.evaluate()
-    evaluation.accumulate()
-    values = np.asarray(evaluation.eval["precision"], np.float64)[:, :, 0, :, 0]  # T×R×K×A×M -> T×R×A
-    return np.where(values < 0, np.nan, values)
-
-
-def _silent(message: str) -> None:
-    logging.getLogger(__name__).debug(message)

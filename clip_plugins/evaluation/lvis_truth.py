@@ -1,8 +1,9 @@
-"""An LVIS annotation file in a few flat arrays: what is where, what is surely absent, what isn't labelled fully.
+"""An LVIS annotation file in a few flat arrays: what is where, what is surely absent, what is half labelled.
 
-LVIS labels every image for a few names only: positive ones (boxed), negative ones (verified absent) and, of the
-positive ones, those whose objects aren't all boxed. Letters: I images, A annotations, K categories.
+LVIS labels every image for a few names only: positive ones (boxed), negative ones (verified absent) and, of
+the positive ones, those whose objects aren't all boxed. Letters: I images, A annotations, K categories.
 """
+
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -77,8 +78,10 @@ class LVISTruth:
         places = np.searchsorted(self.image_ids, wanted).clip(max=max(len(self.image_ids) - 1, 0))
         unknown = wanted[self.image_ids[places] != wanted] if len(self.image_ids) else wanted
         if len(unknown):
-            raise DataError(f"{len(unknown)} predicted images aren't in the annotation file, first id "
-                            f"{unknown[0]}; evaluate with the file that the test dataset reads")
+            raise DataError(
+                f"{len(unknown)} predicted images aren't in the annotation file, first id "
+                f"{unknown[0]}; evaluate with the file that the test dataset reads"
+            )
         return places
 
 
@@ -98,14 +101,22 @@ class _Reader:
     def add(self, key: str, entry: Mapping) -> None:
         try:
             if key == "categories":
-                self.categories.append({"id": entry["id"], "name": entry["name"],
-                                        "frequency": entry.get("frequency"), "split": entry.get("split")})
+                self.categories.append(
+                    {
+                        "id": entry["id"],
+                        "name": entry["name"],
+                        "frequency": entry.get("frequency"),
+                        "split": entry.get("split"),
+                    }
+                )
             elif key == "images":
                 self._add_image(entry)
             elif key == "annotations":
                 self._add_annotation(entry)
         except (KeyError, TypeError, ValueError) as error:
-            raise DataError(f"{self.path} has an entry of {key} without {error}; write the file anew") from error
+            raise DataError(
+                f"{self.path} has an entry of {key} without {error}; write the file anew"
+            ) from error
 
     def _add_image(self, entry: Mapping) -> None:
         self.image_rows.append((entry["id"], entry["height"], entry["width"]))
@@ -116,8 +127,17 @@ class _Reader:
 
     def _add_annotation(self, entry: Mapping) -> None:
         x, y, width, height = entry["bbox"]
-        self.rows.append((entry["image_id"], entry["category_id"], x, y, width, height,
-                          entry.get("area") or width * height))
+        self.rows.append(
+            (
+                entry["image_id"],
+                entry["category_id"],
+                x,
+                y,
+                width,
+                height,
+                entry.get("area") or width * height,
+            )
+        )
         if len(self.rows) == 100_000:
             self._pack()
         if self.with_masks:
@@ -143,9 +163,18 @@ class _Reader:
         if self.with_masks:
             masks = [self._encoded(self.masks[i], images[places[i], 1:]) for i in order]
         absent = {kind: self._pairs(found, images[:, 0], category_ids) for kind, found in self.lists.items()}
-        return LVISTruth(self.categories, images[:, 0], images[:, 1:], absent["neg_category_ids"],
-                         absent["not_exhaustive_category_ids"], places[order], labels[order],
-                         rows[order, 2:6], rows[order, 6], masks)
+        return LVISTruth(
+            self.categories,
+            images[:, 0],
+            images[:, 1:],
+            absent["neg_category_ids"],
+            absent["not_exhaustive_category_ids"],
+            places[order],
+            labels[order],
+            rows[order, 2:6],
+            rows[order, 6],
+            masks,
+        )
 
     @staticmethod
     def _encoded(mask: object, size: np.ndarray) -> bytes:
@@ -155,8 +184,10 @@ class _Reader:
         places = np.searchsorted(known, values).clip(max=max(len(known) - 1, 0))
         lost = values[known[places] != values] if len(known) else values
         if len(lost):
-            raise DataError(f"{self.path} refers to {len(lost)} {kind} that it doesn't have, first id {lost[0]}; "
-                            "write the file anew")
+            raise DataError(
+                f"{self.path} refers to {len(lost)} {kind} that it doesn't have, first id {lost[0]}; "
+                "write the file anew"
+            )
         return places
 
     def _pairs(self, found: list[np.ndarray], image_ids: np.ndarray, category_ids: np.ndarray) -> np.ndarray:

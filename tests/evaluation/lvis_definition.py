@@ -1,4 +1,5 @@
 """LVIS average precision as its definition reads, in plain loops; and small random data for it."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -11,23 +12,40 @@ RECALLS = np.linspace(0, 1, 101)
 def small_truth(seed: int, images: int = 14, names: int = 6) -> dict:
     """An LVIS file: every image labelled for some names; frequencies r, c, f; some lists not exhaustive."""
     random = np.random.default_rng(seed)
-    content = {"images": [], "annotations": [], "categories": [
-        {"id": 3 * k + 2, "name": f"name {k}", "frequency": "rcf"[k % 3]} for k in range(names)]}
+    content = {
+        "images": [],
+        "annotations": [],
+        "categories": [
+            {"id": 3 * k + 2, "name": f"name {k}", "frequency": "rcf"[k % 3]} for k in range(names)
+        ],
+    }
     ids = [category["id"] for category in content["categories"]]
     for image in range(images):
         positive = random.choice(ids[:-1], 2, replace=False).tolist()  # the last name has no box
         rest = [number for number in ids if number not in positive]
-        content["images"].append({
-            "id": 100 - 7 * image, "height": 200, "width": 240,
-            "neg_category_ids": random.choice(rest, 2, replace=False).tolist(),
-            "not_exhaustive_category_ids": positive[:1] if image % 3 == 0 else []})
+        content["images"].append(
+            {
+                "id": 100 - 7 * image,
+                "height": 200,
+                "width": 240,
+                "neg_category_ids": random.choice(rest, 2, replace=False).tolist(),
+                "not_exhaustive_category_ids": positive[:1] if image % 3 == 0 else [],
+            }
+        )
         for number in positive:
             for _ in range(random.integers(1, 4)):
                 x, y, side = random.uniform(0, 120), random.uniform(0, 90), random.choice([15.0, 50, 105])
                 box = [float(v) for v in (x, y, side, side * random.uniform(0.8, 1.0))]
-                content["annotations"].append({
-                    "id": len(content["annotations"]) + 1, "image_id": 100 - 7 * image, "category_id": number,
-                    "bbox": box, "area": box[2] * box[3], "segmentation": [corners(box)]})
+                content["annotations"].append(
+                    {
+                        "id": len(content["annotations"]) + 1,
+                        "image_id": 100 - 7 * image,
+                        "category_id": number,
+                        "bbox": box,
+                        "area": box[2] * box[3],
+                        "segmentation": [corners(box)],
+                    }
+                )
     return content
 
 
@@ -50,8 +68,10 @@ def guesses(truth: dict, seed: int, wrong: int = 4) -> dict[int, list[tuple[int,
             x, y, w, h = random.uniform(5, 100, 4)
             rows.append((int(random.choice(ids)), random.random(), [x, y, x + w, y + h]))
     # float32 as a model gives them, so that both sides see the same numbers
-    return {image: [(c, float(np.float32(s)), np.float32(b).astype(float).tolist()) for c, s, b in rows]
-            for image, rows in found.items()}
+    return {
+        image: [(c, float(np.float32(s)), np.float32(b).astype(float).tolist()) for c, s, b in rows]
+        for image, rows in found.items()
+    }
 
 
 def limit_per_image(found: dict, count: int) -> dict:
@@ -104,8 +124,9 @@ def match(truth: list[dict], rows: list, threshold: float, area: tuple, incomple
 def average_precision(truth: dict, found: dict, category: int, threshold: float, area: tuple) -> float | None:
     events, total = [], 0
     for image in sorted(truth["images"], key=lambda entry: entry["id"]):
-        mine = [e for e in truth["annotations"]
-                if e["image_id"] == image["id"] and e["category_id"] == category]
+        mine = [
+            e for e in truth["annotations"] if e["image_id"] == image["id"] and e["category_id"] == category
+        ]
         total += sum(area[0] <= entry["area"] <= area[1] for entry in mine)
         if mine or category in image["neg_category_ids"]:
             rows = [row for row in found[image["id"]] if row[0] == category]
@@ -118,18 +139,23 @@ def average_precision(truth: dict, found: dict, category: int, threshold: float,
         true += is_true
         precision.append(true / place)
         recall.append(true / total)
-    return float(np.mean([max((p for p, r in zip(precision, recall) if r >= level), default=0.0)
-                          for level in RECALLS]))
+    return float(
+        np.mean([max((p for p, r in zip(precision, recall) if r >= level), default=0.0) for level in RECALLS])
+    )
 
 
 def lvis_figures(truth: dict, found: dict) -> dict[str, float]:
     """`ap`, `ap50`, `ap75`, `aps`, `apm`, `apl`, `apr`, `apc`, `apf` in 0..100."""
+
     def mean(categories: list[dict], thresholds: np.ndarray, area: tuple) -> float:
         values = [average_precision(truth, found, c["id"], t, area) for c in categories for t in thresholds]
         return 100 * float(np.mean([value for value in values if value is not None]))
 
     every = truth["categories"]
-    figures = {"ap50": mean(every, THRESHOLDS[:1], RANGES[""]), "ap75": mean(every, THRESHOLDS[5:6], RANGES[""])}
+    figures = {
+        "ap50": mean(every, THRESHOLDS[:1], RANGES[""]),
+        "ap75": mean(every, THRESHOLDS[5:6], RANGES[""]),
+    }
     figures |= {f"ap{name}": mean(every, THRESHOLDS, area) for name, area in RANGES.items()}
     for frequency in "rcf":
         members = [category for category in every if category["frequency"] == frequency]

@@ -19,13 +19,17 @@ def test_arrays_say_what_the_file_says(tmp_path):
     truth = read(tmp_path, content)
     assert truth.image_ids.tolist() == sorted(image["id"] for image in content["images"])
     ids = np.array([category["id"] for category in truth.categories])
-    rows = {(int(truth.image_ids[i]), int(ids[k]), *box)
-            for i, k, box in zip(truth.images, truth.labels, truth.boxes.tolist())}
+    rows = {
+        (int(truth.image_ids[i]), int(ids[k]), *box)
+        for i, k, box in zip(truth.images, truth.labels, truth.boxes.tolist())
+    }
     assert rows == {(e["image_id"], e["category_id"], *e["bbox"]) for e in content["annotations"]}
     assert len(truth.negative) == 2 * len(content["images"])
 
 
-@pytest.mark.parametrize("keys", [("images", "categories", "annotations"), ("annotations", "categories", "images")])
+@pytest.mark.parametrize(
+    "keys", [("images", "categories", "annotations"), ("annotations", "categories", "images")]
+)
 def test_the_order_of_the_lists_does_not_matter(tmp_path, keys):
     content = small_truth(1)
     truth = read(tmp_path, {key: content[key] for key in keys}, with_masks=True)
@@ -41,7 +45,9 @@ def test_lists_of_names_that_the_file_left_out_are_ignored(tmp_path):
     assert len(read(tmp_path, content).negative) == 2 * (len(content["images"]) - 1)
 
 
-@pytest.mark.parametrize("change", [{"image_id": 4321}, {"category_id": 4321}, {"bbox": [1, 2]}, {"bbox": None}])
+@pytest.mark.parametrize(
+    "change", [{"image_id": 4321}, {"category_id": 4321}, {"bbox": [1, 2]}, {"bbox": None}]
+)
 def test_references_to_nothing_and_broken_entries_are_refused(tmp_path, change):
     content = small_truth(1)
     content["annotations"][3].update(change)
