@@ -110,8 +110,8 @@ class _Part:
         for entry in self._wanted():
             if entry["image_id"] not in self.image_ids:
                 raise DataError(
-                    f"{self.source}: annotation {entry['id']} refers to image {entry['image_id']}, which the file "
-                    "doesn't have; fetch the file anew"
+                    f"{self.source}: annotation {entry['id']} refers to image {entry['image_id']}, which "
+                    "the file doesn't have; fetch the file anew"
                 )
             yield entry
 

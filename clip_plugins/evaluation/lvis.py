@@ -159,7 +159,7 @@ class LVISAveragePrecision(BaseMetric):
 
 @METRICS.register_module()
 class LVISFixedAveragePrecision(LVISAveragePrecision):
-    """FixedAP (Dave et al. 2021): the 10,000 best detections of a name over the dataset, of an image any number.
+    """FixedAP (Dave et al. 2021): of each name the 10,000 best detections of the dataset, no limit an image.
 
     So names don't compete for an image's 300 places. Let the model keep many detections
     (`model.test_cfg.rcnn.max_per_img`, for instance 3,000).
@@ -176,16 +176,17 @@ class LVISFixedAveragePrecision(LVISAveragePrecision):
     ) -> None:
         super().__init__(ann_file, metric, **kwargs)
         self.per_category = per_category
-        self._count = 0
+        self._count, self._limit = 0, ROWS_IN_MEMORY
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """See `LVISAveragePrecision.process`; what can't be among the best is dropped now and then."""
         before = len(self.results)
         super().process(data_batch, data_samples)
         self._count += sum(len(rows) for _, rows, _ in self.results[before:])
-        if self._count > ROWS_IN_MEMORY:
+        if self._count > self._limit:
             self.results[:] = keep_best(self.results, self.per_category)
             self._count = sum(len(rows) for _, rows, _ in self.results)
+            self._limit = max(ROWS_IN_MEMORY, 2 * self._count)
 
     def _kept(self, image_id: int, rows: np.ndarray) -> np.ndarray:
         # all of them: those of names that the image isn't labelled for take places among the 10,000, too
@@ -194,7 +195,7 @@ class LVISFixedAveragePrecision(LVISAveragePrecision):
     def compute_metrics(self, results: list) -> dict[str, float]:
         """See `LVISAveragePrecision.compute_metrics`."""
         images = list({image_id: (image_id, *rest) for image_id, *rest in results}.values())
-        self._count = 0
+        self._count, self._limit = 0, ROWS_IN_MEMORY
         judged = []
         for image_id, rows, masks in keep_best(images, self.per_category):
             kept = self._is_judged(image_id, rows)

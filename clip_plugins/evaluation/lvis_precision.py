@@ -26,8 +26,8 @@ def evaluate_categories(
         kind: 'bbox' or 'segm'.
 
     Returns:
-        (K, T, R, areas): at IoU 0.5, 0.55, ... 0.95, recall 0, 0.01, ... 1 and the areas of `AREAS`; nan where
-        a category has no truth.
+        (K, T, R, areas): at IoU 0.5, 0.55, ... 0.95, recall 0, 0.01, ... 1 and the areas of `AREAS`; nan
+        where a category has no truth.
     """
     where, rows, masks = detections
     order = np.lexsort((where, rows["label"]))
