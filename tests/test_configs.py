@@ -16,6 +16,7 @@ from clip_plugins.cli.runner import build_runner
 from clip_plugins.datasets.ov_shapes import build_ov_shapes
 from clip_plugins.detection.precompute import precompute_proposals
 from clip_plugins.proposals.cache import CacheRecipe
+from tests.public_data import on_public_data, reads_public_data
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIGS = sorted(path for path in (ROOT / "configs").rglob("*.py") if "_base_" not in path.parts)
@@ -31,6 +32,12 @@ def tiny_ov_shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("ov_shapes")
     build_ov_shapes(root, SIZES, workers=0, progress=False)
     return root
+
+
+@pytest.fixture(scope="session")
+def tiny_public_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where LVIS, COCO, VOC and Objects365 in miniature are made on first use."""
+    return tmp_path_factory.mktemp("public")
 
 
 def changed(value: Any, change: Callable[[str], str]) -> Any:
@@ -118,8 +125,11 @@ def in_own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: str(path.relative_to(ROOT / "configs")))
-def test_config_trains_and_tests_one_iteration(path: Path, tiny_ov_shapes: Path, in_own_folder: Path):
+def test_config_trains_and_tests_one_iteration(path: Path, tiny_ov_shapes: Path, tiny_public_data: Path,
+                                               in_own_folder: Path):
     config = load_config(path)
+    if reads_public_data(config):
+        config = on_public_data(config, tiny_public_data)
     missing = absent_data(config)
     if missing:
         pytest.skip(f"the dataset {missing} is absent")
