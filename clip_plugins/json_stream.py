@@ -24,6 +24,14 @@ def stream_json(path: str | Path) -> Iterator[tuple[str, Any]]:
     Raises:
         DataError: the file is missing, unreadable, cut or no JSON object; the message has its path.
     """
+    return ((key, entry) for key, entry, _ in _stream(path))
+
+
+class JsonText(str):
+    """A value as JSON already."""
+
+
+def _stream(path: str | Path) -> Iterator[tuple[str, Any, JsonText]]:
     try:
         with open(path, encoding="utf-8") as file:
             yield from _Scanner(file).items()
@@ -36,8 +44,19 @@ def stream_json(path: str | Path) -> Iterator[tuple[str, Any]]:
 
 
 def stream_list(path: str | Path, key: str) -> Iterator[Any]:
-    """The entries of one list of a JSON object, see `stream_json`."""
-    return (entry for name, entry in stream_json(path) if name == key)
+    """The entries of one list of a JSON object, see `stream_json`; what comes after the list isn't read."""
+    return (entry for entry, _ in stream_texts(path, key))
+
+
+def stream_texts(path: str | Path, key: str) -> Iterator[tuple[Any, "JsonText"]]:
+    """The entries of one list, each with its own text, which `write_json_stream` writes as it is."""
+    began = False
+    for name, entry, text in _stream(path):
+        if name == key:
+            began = True
+            yield entry, text
+        elif began:
+            return
 
 
 def write_json_stream(path: str | Path, lists: Mapping[str, Iterable[Any]]) -> dict[str, int]:
@@ -45,7 +64,7 @@ def write_json_stream(path: str | Path, lists: Mapping[str, Iterable[Any]]) -> d
 
     Args:
         path: the file; its folder exists.
-        lists: key -> entries.
+        lists: key -> entries, values or `JsonText`.
 
     Returns:
         Key -> how many entries were written.
@@ -57,7 +76,8 @@ def write_json_stream(path: str | Path, lists: Mapping[str, Iterable[Any]]) -> d
             file.write(f"{',' if place else ''}{json.dumps(key)}:[".encode())
             count = 0
             for entry in entries:
-                text = json.dumps(entry, ensure_ascii=False, separators=(",", ":"))
+                is_text = isinstance(entry, JsonText)
+                text = entry if is_text else json.dumps(entry, ensure_ascii=False, separators=(",", ":"))
                 file.write(f"{',' if count else ''}{text}\n".encode())
                 count += 1
             file.write(b"]")
@@ -73,7 +93,7 @@ class _Scanner:
         self.file, self.window, self.place = file, "", 0
         self.decode = json.JSONDecoder().raw_decode
 
-    def items(self) -> Iterator[tuple[str, Any]]:
+    def items(self) -> Iterator[tuple[str, Any, JsonText]]:
         self._take("{")
         if self._peek() == "}":
             self._take("}")
@@ -82,18 +102,18 @@ class _Scanner:
         if self._peek():
             raise json.JSONDecodeError("something follows the object", self.window, self.place)
 
-    def _members(self) -> Iterator[tuple[str, Any]]:
+    def _members(self) -> Iterator[tuple[str, Any, JsonText]]:
         while True:
-            key = self._value()
+            key, _ = self._value()
             self._take(":")
             if self._peek() == "[":
-                yield from ((key, entry) for entry in self._entries())
+                yield from ((key, *entry) for entry in self._entries())
             else:
-                yield key, self._value()
+                yield key, *self._value()
             if self._take(",}") == "}":
                 return
 
-    def _entries(self) -> Iterator[Any]:
+    def _entries(self) -> Iterator[tuple[Any, JsonText]]:
         self._take("[")
         if self._peek() == "]":
             self._take("]")
@@ -120,7 +140,7 @@ class _Scanner:
         self.place += 1
         return found
 
-    def _value(self) -> Any:
+    def _value(self) -> tuple[Any, JsonText]:
         self._peek()
         while True:
             try:
@@ -131,8 +151,9 @@ class _Scanner:
                 continue
             if len(self.window) - end < MARGIN and self._grow():
                 continue  # a number may go on in the next chunk
+            text = JsonText(self.window[self.place:end])
             self.place = end
-            return value
+            return value, text
 
     def _grow(self) -> bool:
         # a long value doubles the window, so that it is tried few times

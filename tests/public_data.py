@@ -31,16 +31,16 @@ def on_public_data(config: Config, folder: Path) -> Config:
     """The config with its dataset made below `folder`, and everything real in it small."""
     for kind in (make_lvis, make_coco, make_voc, make_objects365):
         kind(folder)
-    content = _shrunken(copy.deepcopy(config.to_dict()), folder)
-    backbone, heads = content["model"]["backbone"], content["model"]["roi_head"]
-    backbone["init_cfg"] = None
-    for name in ("train_cfg", "test_cfg"):
-        rcnn = content["model"][name]["rcnn"]
-        rcnn["sampler" if name == "train_cfg" else "max_per_img"] = (
-            {**rcnn["sampler"], "num": 16} if name == "train_cfg" else 20)
-    content["model"]["train_cfg"]["rpn_proposal"]["max_per_img"] = 40
-    content["model"]["test_cfg"]["rpn"]["max_per_img"] = 20
-    for encoder in filter(None, (content.get("encoder"), heads.get("encoder"))):
+    content = {key: _moved(value, folder, SMALLER if key.endswith("_dataloader") else {})
+               for key, value in copy.deepcopy(config.to_dict()).items()}
+    content["model"] = _slim(content["model"])
+    content["model"]["backbone"].update(init_cfg=None, base_channels=8)
+    content["model"]["neck"]["in_channels"] = [32, 64, 128, 256]
+    content["default_hooks"]["checkpoint"]["save_last"] = False
+    training, testing = content["model"]["train_cfg"], content["model"]["test_cfg"]
+    training["rcnn"]["sampler"]["num"], training["rpn_proposal"]["max_per_img"] = 16, 40
+    testing["rcnn"]["max_per_img"], testing["rpn"]["max_per_img"] = 20, 20
+    for encoder in filter(None, (content.get("encoder"), content["model"]["roi_head"].get("encoder"))):
         encoder.update(model=small_clip(encoder["model"]), pretrained=None)
     return Config(content, filename=config.filename)
 
@@ -53,14 +53,24 @@ def small_clip(name: str) -> dict[str, Any]:
             "text_cfg": {"context_length": 77, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 1}}
 
 
-def _shrunken(value: Any, folder: Path) -> Any:
+def _moved(value: Any, folder: Path, sizes: dict[int, int]) -> Any:
+    """The same nest with the data below `folder` and pixel sizes replaced."""
     if isinstance(value, dict):
-        return {key: _shrunken(inner, folder) for key, inner in value.items()}
+        return {key: _moved(inner, folder, sizes) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):
-        return type(value)(_shrunken(inner, folder) for inner in value)
+        return type(value)(_moved(inner, folder, sizes) for inner in value)
     if isinstance(value, str) and value.startswith(ROOTS):
         return str(folder / value) + ("/" if value.endswith("/") else "")
-    return SMALLER.get(value, value) if isinstance(value, int) and not isinstance(value, bool) else value
+    return sizes.get(value, value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _slim(value: Any, key: str = "") -> Any:
+    """The same model with an eighth of the channels and features."""
+    if isinstance(value, dict):
+        return {name: _slim(inner, name) for name, inner in value.items()}
+    if key in ("convs", "fcs"):
+        return (value[0], value[1] // 8)
+    return value // 8 if key.endswith(("_channels", "_features")) and isinstance(value, int) else value
 
 
 def pictures(folder: Path, names: list[str]) -> None:

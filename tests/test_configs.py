@@ -95,7 +95,7 @@ def give_proposals(config: Config, cache: Path) -> None:
     readers = of_type(dataloaders, "clip_plugins.LoadCachedProposals")
     if readers:
         whole = copy.deepcopy(config)
-        dataset = whole.train_dataloader.dataset
+        dataset = leaves(whole.train_dataloader.dataset)[0]
         dataset.pop("indices", None)  # training filters before it takes the first ones, the cache doesn't
         boxes = str(Path(dataset.data_root) / dataset.ann_file)
         precompute_proposals(whole, None, cache, CacheRecipe(max_proposals=4), boxes=boxes, workers=0)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clip_plugins.errors import DataError
-from clip_plugins.json_stream import stream_list, write_json_stream
+from clip_plugins.json_stream import JsonText, stream_list, stream_texts, write_json_stream
 
 # The 48 and 17 names of Bansal et al. 2018 (arXiv 1804.04340); 15 of COCO's 80 are used by neither.
 OV_COCO_BASE = (
@@ -95,7 +95,7 @@ class _Part:
     keep_empty: bool
 
     def images(self) -> Iterator[dict]:
-        filled = None if self.keep_empty else {entry["image_id"] for entry in self._wanted()}
+        filled = None if self.keep_empty else {entry["image_id"] for entry, _ in self._wanted()}
         self.image_ids = set()
         for image in stream_list(self.source, "images"):
             if image["id"] in self.image_ids:
@@ -106,19 +106,19 @@ class _Part:
                     image if "file_name" in image else {**image, "file_name": _file_name(image, self.source)}
                 )
 
-    def annotations(self) -> Iterator[dict]:
-        for entry in self._wanted():
+    def annotations(self) -> Iterator[JsonText]:
+        for entry, text in self._wanted():
             if entry["image_id"] not in self.image_ids:
                 raise DataError(
                     f"{self.source}: annotation {entry['id']} refers to image {entry['image_id']}, which "
                     "the file doesn't have; fetch the file anew"
                 )
-            yield entry
+            yield text
 
-    def _wanted(self) -> Iterator[dict]:
-        for entry in stream_list(self.source, "annotations"):
+    def _wanted(self) -> Iterator[tuple[dict, JsonText]]:
+        for entry, text in stream_texts(self.source, "annotations"):
             if entry["category_id"] in self.wanted:
-                yield entry
+                yield entry, text
             elif entry["category_id"] not in self.known:
                 raise DataError(
                     f"{self.source}: annotation {entry['id']} refers to category {entry['category_id']}, "

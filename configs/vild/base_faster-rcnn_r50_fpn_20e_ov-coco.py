@@ -14,6 +14,6 @@ model = dict(
 )
 train_dataloader = dict(dataset=dict(pipeline={{_base_.base_pipeline}}))
 val_evaluator = dict(
-    _delete_=True, type="clip_plugins.ProposalRecall", ann_file={{_base_.data_root}} + {{_base_.val_file}}
+    _delete_=True, type="clip_plugins.ProposalRecall", ann_file="data/coco/annotations/instances_val2017_all.json"
 )
 test_evaluator = val_evaluator

@@ -9,6 +9,6 @@ custom_hooks = []
 model = dict(backbone=dict(init_cfg=dict(type="Pretrained", checkpoint="torchvision://resnet50")))
 train_dataloader = dict(dataset=dict(dataset=dict(pipeline={{_base_.base_pipeline}})))
 val_evaluator = dict(
-    _delete_=True, type="clip_plugins.ProposalRecall", ann_file={{_base_.data_root}} + {{_base_.val_file}}
+    _delete_=True, type="clip_plugins.ProposalRecall", ann_file="data/lvis_v1/annotations/lvis_v1_val_all.json"
 )
 test_evaluator = val_evaluator
