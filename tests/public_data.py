@@ -1,4 +1,5 @@
 """Public datasets in miniature, in their official layouts, and real models shrunken to fit them."""
+
 from __future__ import annotations
 
 import copy
@@ -24,15 +25,19 @@ VOC_ENTRY = """<annotation><filename>{name}.jpg</filename><size><width>96</width
 
 def reads_public_data(config: Config) -> bool:
     """Whether a config's data lie in a folder that nobody has here."""
-    return any(root in str(config.get(f"{name}_dataloader", "")) for name in ("train", "test") for root in ROOTS)
+    return any(
+        root in str(config.get(f"{name}_dataloader", "")) for name in ("train", "test") for root in ROOTS
+    )
 
 
 def on_public_data(config: Config, folder: Path) -> Config:
     """The config with its dataset made below `folder`, and everything real in it small."""
     for kind in (make_lvis, make_coco, make_voc, make_objects365):
         kind(folder)
-    content = {key: _moved(value, folder, SMALLER if key.endswith("_dataloader") else {})
-               for key, value in copy.deepcopy(config.to_dict()).items()}
+    content = {
+        key: _moved(value, folder, SMALLER if key.endswith("_dataloader") else {})
+        for key, value in copy.deepcopy(config.to_dict()).items()
+    }
     content["model"] = _slim(content["model"])
     content["model"]["backbone"].update(init_cfg=None, base_channels=8)
     content["model"]["neck"]["in_channels"] = [32, 64, 128, 256]
@@ -48,9 +53,12 @@ def on_public_data(config: Config, folder: Path) -> Config:
 def small_clip(name: str) -> dict[str, Any]:
     """A CLIP as wide in the joint space as the named one and small elsewhere."""
     real = find_architecture(name)
-    return {"embed_dim": real["embed_dim"], "quick_gelu": bool(real.get("quick_gelu")),
-            "vision_cfg": {"image_size": 32, "patch_size": 16, "width": 32, "layers": 1, "head_width": 16},
-            "text_cfg": {"context_length": 77, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 1}}
+    return {
+        "embed_dim": real["embed_dim"],
+        "quick_gelu": bool(real.get("quick_gelu")),
+        "vision_cfg": {"image_size": 32, "patch_size": 16, "width": 32, "layers": 1, "head_width": 16},
+        "text_cfg": {"context_length": 77, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 1},
+    }
 
 
 def _moved(value: Any, folder: Path, sizes: dict[int, int]) -> Any:
@@ -83,13 +91,24 @@ def pictures(folder: Path, names: list[str]) -> None:
 def entries(names: list[str], categories: list[dict], **more: Any) -> dict:
     """A COCO file with two boxes an image."""
     return {
-        "images": [{"id": n + 1, "file_name": name, "width": 96, "height": 80, **more}
-                   for n, name in enumerate(names)],
+        "images": [
+            {"id": n + 1, "file_name": name, "width": 96, "height": 80, **more}
+            for n, name in enumerate(names)
+        ],
         "categories": categories,
-        "annotations": [{"id": 2 * n + k + 1, "image_id": n + 1, "category_id": categories[(n + k) % len(categories)]["id"],
-                         "bbox": [8 + 5 * k, 10, 60, 55], "area": 3300, "iscrowd": 0,
-                         "segmentation": [[8 + 5 * k, 10, 68, 10, 68, 65, 8 + 5 * k, 65]]}
-                        for n in range(len(names)) for k in range(2)],
+        "annotations": [
+            {
+                "id": 2 * n + k + 1,
+                "image_id": n + 1,
+                "category_id": categories[(n + k) % len(categories)]["id"],
+                "bbox": [8 + 5 * k, 10, 60, 55],
+                "area": 3300,
+                "iscrowd": 0,
+                "segmentation": [[8 + 5 * k, 10, 68, 10, 68, 65, 8 + 5 * k, 65]],
+            }
+            for n in range(len(names))
+            for k in range(2)
+        ],
     }
 
 
@@ -134,8 +153,8 @@ def make_objects365(folder: Path) -> None:
     if not root.exists():
         names = [f"images/v1/patch0/{n}.jpg" for n in range(2)]
         pictures(root / "val", [name.removeprefix("images/v1/") for name in names])
-        categories = [{"id": n + 1, "name": name}
-                      for n, name in enumerate(Objects365V2Dataset.METAINFO["classes"])]
+        categories = [
+            {"id": n + 1, "name": name} for n, name in enumerate(Objects365V2Dataset.METAINFO["classes"])
+        ]
         (root / "annotations").mkdir()
         write_json(root / "annotations/zhiyuan_objv2_val.json", entries(names, categories))
-

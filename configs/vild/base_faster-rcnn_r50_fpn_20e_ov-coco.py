@@ -1,5 +1,5 @@
-# Where is an object, whatever its name? Trained on the boxes of OV-COCO's 48 base names; its first stage makes
-# the proposal cache.
+# Where is an object, whatever its name? Trained on the boxes of OV-COCO's 48 base names; its first stage
+# makes the proposal cache.
 _base_ = [
     "../_base_/models/mask-rcnn_r50_fpn_vild.py",
     "../_base_/datasets/ov-coco_detection.py",
@@ -14,6 +14,8 @@ model = dict(
 )
 train_dataloader = dict(dataset=dict(pipeline={{_base_.base_pipeline}}))
 val_evaluator = dict(
-    _delete_=True, type="clip_plugins.ProposalRecall", ann_file="data/coco/annotations/instances_val2017_all.json"
+    _delete_=True,
+    type="clip_plugins.ProposalRecall",
+    ann_file="data/coco/annotations/instances_val2017_all.json",
 )
 test_evaluator = val_evaluator

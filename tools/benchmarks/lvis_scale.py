@@ -1,8 +1,8 @@
 """Peak memory and time of everything that reads whole annotation files, on files of LVIS' size.
 
-Writes a synthetic LVIS (100,170 images, 1,203 names, 12.7 boxes an image with polygons), then runs each job in
-a process of its own: importing the package, preparation, the dataset, LVIS AP and FixedAP of 300 detections an
-image, and the manifest of a cache with an entry an image.
+Writes a synthetic LVIS (100,170 images, 1,203 names, 12.7 boxes an image with polygons), then runs each job
+in a process of its own: importing the package, preparation, the dataset, LVIS AP and FixedAP of 300 detections
+an image, and the manifest of a cache with an entry an image.
 
 examples:
   python tools/benchmarks/lvis_scale.py
@@ -63,7 +63,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 }
             )
             print(
-                f"{job:<10} {figures['peak_mb']:>7,.0f} MB peak (bar {BAR_MB[job]:,}), {figures['seconds']:,.0f} s"
+                f"{job:<10} {figures['peak_mb']:>7,.0f} MB peak (bar {BAR_MB[job]:,}), "
+                f"{figures['seconds']:,.0f} s"
             )
         path = scale.write_rows("lvis_scale", rows, images=args.images, names=args.names)
         print(json.dumps(rows[-1]), f"\nwritten: {path}", sep="")

@@ -1,7 +1,7 @@
-# LVIS v1 with rare names as novel ones: 866 base names in training, 1,203 at test. The two annotation files are
-# made by `python tools/prepare_data.py lvis lvis_v1_train.json lvis_v1_val.json --out data/lvis_v1/annotations`;
-# images are COCO's, in data/lvis_v1/{train2017,val2017}. What differs between recipes (size of the images,
-# samples of a batch) stands in `lvis_v1_lsj.py` and `lvis_v1_20e.py`.
+# LVIS v1 with rare names as novel ones: 866 base names in training, 1,203 at test. The two annotation files
+# are made by `python tools/prepare_data.py lvis lvis_v1_train.json lvis_v1_val.json --out
+# data/lvis_v1/annotations`; images are COCO's, in data/lvis_v1/{train2017,val2017}. What differs between
+# recipes (size of the images, samples of a batch) stands in `lvis_v1_lsj.py` and `lvis_v1_20e.py`.
 data_root = "data/lvis_v1/"
 dataset_type = "clip_plugins.OpenVocabularyCocoDataset"
 train_file, val_file = "annotations/lvis_v1_train_base.json", "annotations/lvis_v1_val_all.json"

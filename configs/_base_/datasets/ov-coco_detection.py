@@ -1,5 +1,6 @@
 # OV-COCO: 48 base names in training, 17 novel ones beside them at test (the generalised setting). Files by
-# `python tools/prepare_data.py ov_coco instances_train2017.json instances_val2017.json --out data/coco/annotations`
+# `python tools/prepare_data.py ov_coco instances_train2017.json instances_val2017.json --out
+# data/coco/annotations`
 data_root = "data/coco/"
 dataset_type = "clip_plugins.OpenVocabularyCocoDataset"
 val_file = "annotations/instances_val2017_all.json"

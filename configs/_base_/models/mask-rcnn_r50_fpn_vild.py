@@ -1,6 +1,6 @@
 # Mask R-CNN as the official ViLD builds it, before ViLD's second stage: norms everywhere (statistics of all
-# GPUs, slow and with TensorFlow's epsilon), two convolutions in the RPN, regions from P2 to P6 with one sample
-# a bin, class-agnostic boxes and masks, boxes counted with the legacy + 1.
+# GPUs, slow and with TensorFlow's epsilon), two convolutions in the RPN, regions from P2 to P6 with one
+# sample a bin, class-agnostic boxes and masks, boxes counted with the legacy + 1.
 norm_cfg = dict(type="SyncBN", momentum=0.003, eps=1e-4, requires_grad=True)
 regions = dict(
     type="clip_plugins.ViLDRoIExtractor",
