@@ -18,7 +18,8 @@ from clip_plugins.files import write_json
 ROOTS = ("data/lvis_v1/", "data/coco/", "data/VOCdevkit/", "data/Objects365/Obj365_v2/")
 SIDE, IMAGES = 96, 4
 SMALLER = {1024: SIDE, 1333: SIDE, 800: 72, 768: 72, 736: 72, 704: 64, 672: 64, 640: 64}
-VOC_ENTRY = """<annotation><filename>{name}.jpg</filename><size><width>96</width><height>80</height><depth>3</depth></size>
+VOC_ENTRY = """<annotation><filename>{name}.jpg</filename>
+<size><width>96</width><height>80</height><depth>3</depth></size>
 <object><name>dog</name><difficult>0</difficult><truncated>0</truncated>
 <bndbox><xmin>10</xmin><ymin>10</ymin><xmax>60</xmax><ymax>70</ymax></bndbox></object></annotation>"""
 

@@ -14,12 +14,17 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from clip_plugins.errors import ClipPluginsError
+from clip_plugins.evaluation.lvis_truth import LVISTruth
 from clip_plugins.files import write_json
 from clip_plugins.json_stream import write_json_stream
 
-BOXES_PER_IMAGE = 12.7  # LVIS v1 train: 1,270,141 boxes
+IMAGES_OF = {"r": (1, 10), "c": (11, 100), "f": (101, 2000)}  # that show a name, as in LVIS v1 train
+BOXES_OF_A_NAME = 4.6  # in an image that shows it: 1.27 million boxes in all
+LABELLED = 0.2  # share of the detections whose name the image is labelled for
 POLYGONS, CORNERS = 500, 40  # different outlines, and points of each
 WIDTH, HEIGHT = 640, 480
 VERSIONS = ("torch", "numpy", "mmengine", "faster-coco-eval")
@@ -47,15 +52,19 @@ def write_synthetic_lvis(path: Path, images: int, names: int, seed: int = 0) -> 
     return path
 
 
+def _frequency(k: int, names: int) -> str:
+    """Frequencies with the shares of LVIS v1: 405, 461 and 337 of 1,203."""
+    share = (k * 7919 % names) / names
+    return "f" if share < 405 / 1203 else "c" if share < 866 / 1203 else "r"
+
+
 def _categories(names: int) -> Iterator[dict]:
-    """Names whose frequencies have the shares of LVIS v1 (405, 461 and 337 of 1,203)."""
     for k in range(names):
-        share = (k * 7919 % names) / names
         yield {
             "id": k + 1,
             "name": f"name_{k}",
             "synonyms": [f"name_{k}"],
-            "frequency": "f" if share < 405 / 1203 else "c" if share < 866 / 1203 else "r",
+            "frequency": _frequency(k, names),
         }
 
 
@@ -80,20 +89,23 @@ def _annotations(images: int, names: int, random: np.random.Generator) -> Iterat
     ]
     shapes = [(outline - outline.min(0)).round(2) for outline in outlines]
     polygons = [shape.ravel().tolist() for shape in shapes]
-    total = int(images * BOXES_PER_IMAGE)
-    # few names have most of the boxes, as in LVIS
-    labels = (names * random.random(total) ** 2.5).astype(int) + 1
-    picks, places = random.integers(0, POLYGONS, total), random.integers(0, images, total)
-    for n in range(total):
-        width, height = shapes[picks[n]].max(0).tolist()
-        yield {
-            "id": n + 1,
-            "image_id": int(places[n]) + 1,
-            "category_id": int(labels[n]),
-            "bbox": [0.0, 0.0, width, height],
-            "area": round(width * height * 0.785, 2),
-            "segmentation": [polygons[picks[n]]],
-        }
+    number = 0
+    for k in range(names):
+        low, high = IMAGES_OF[_frequency(k, names)]
+        # a name's images: log-uniform within its frequency's range
+        count = min(images, round(low * (high / low) ** random.random()))
+        for image in random.choice(images, count, replace=False).tolist():
+            for pick in random.integers(0, POLYGONS, 1 + random.poisson(BOXES_OF_A_NAME - 1)).tolist():
+                number += 1
+                width, height = shapes[pick].max(0).tolist()
+                yield {
+                    "id": number,
+                    "image_id": image + 1,
+                    "category_id": k + 1,
+                    "bbox": [0.0, 0.0, width, height],
+                    "area": round(width * height * 0.785, 2),
+                    "segmentation": [polygons[pick]],
+                }
 
 
 def measure(job: str, tool: Path, folder: Path, detections: int) -> dict[str, float]:
@@ -170,25 +182,35 @@ def load_dataset(folder: Path) -> None:
 
 
 def average_precision(folder: Path, detections: int, is_fixed: bool = False) -> None:
-    """LVIS AP of random boxes, half of them near the truth."""
-    import torch
-
+    """LVIS AP of random boxes, a fifth of them with a name of their image."""
     from clip_plugins.evaluation import LVISAveragePrecision, LVISFixedAveragePrecision
 
     kind = LVISFixedAveragePrecision if is_fixed else LVISAveragePrecision
     metric = kind(str(folder / "lvis_v1_val_all.json"))
     metric.dataset_meta = {"classes": [category["name"] for category in metric.truth.categories]}
-    names = len(metric.truth.categories)
+    names, shown = len(metric.truth.categories), _names_shown(metric.truth)
     generator = torch.Generator().manual_seed(0)
-    for image_id in metric.truth.image_ids.tolist():
+    for image_id, own in zip(metric.truth.image_ids.tolist(), shown):
         sizes = 60 + 120 * torch.rand(detections, 2, generator=generator)
+        labels = torch.randint(0, names, (detections,), generator=generator)
+        if len(own):
+            labelled = int(LABELLED * detections)
+            labels[:labelled] = own[torch.randint(0, len(own), (labelled,), generator=generator)]
         found = {
             "bboxes": torch.cat([torch.zeros(detections, 2), sizes], 1),
             "scores": torch.rand(detections, generator=generator),
-            "labels": (names * torch.rand(detections, generator=generator) ** 2.5).long(),
+            "labels": labels,
         }
         metric.process(None, [{"img_id": image_id, "pred_instances": found}])
-    metric.compute_metrics(metric.results)
+    figures = metric.compute_metrics(metric.results)
+    sys.stdout.write(f"{figures}\n")
+
+
+def _names_shown(truth: LVISTruth) -> list[Tensor]:
+    """Positions of the boxed names of each image, with repetition."""
+    order = truth.images.argsort(kind="stable")
+    ends = np.searchsorted(truth.images[order], np.arange(1, len(truth.image_ids)))
+    return [torch.from_numpy(labels) for labels in np.split(truth.labels[order], ends)]
 
 
 def fill_manifest(folder: Path) -> None:
@@ -209,7 +231,7 @@ def fill_manifest(folder: Path) -> None:
     with StoreWriter(folder / "cache", origin, recipe.fields(8)) as writer:
         missing = writer.missing(identifiers)
         for start in range(0, len(missing), 256):
-            writer.put(dict.fromkeys(missing[start:start + 256], entry))
+            writer.put(dict.fromkeys(missing[start : start + 256], entry))
         writer.complete()
     store = Store(folder / "cache", origin)
     store[identifiers[-1]]

@@ -1,8 +1,8 @@
 """Peak memory and time of everything that reads whole annotation files, on files of LVIS' size.
 
-Writes a synthetic LVIS (100,170 images, 1,203 names, 12.7 boxes an image with polygons), then runs each job
-in a process of its own: importing the package, preparation, the dataset, LVIS AP and FixedAP of 300 detections
-an image, and the manifest of a cache with an entry an image.
+Writes a synthetic LVIS (100,170 images, 1,203 names, 13 boxes an image with polygons), then runs each job
+in a process of its own: importing the package, preparation, the dataset, LVIS AP and FixedAP of 300
+detections an image, and the manifest of a cache with an entry an image.
 
 examples:
   python tools/benchmarks/lvis_scale.py

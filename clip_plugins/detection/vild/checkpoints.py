@@ -65,7 +65,7 @@ def read_tensors(path: str | Path) -> dict[str, Tensor]:
         with np.load(path, allow_pickle=False) as arrays:
             return {name.removesuffix(":0"): torch.from_numpy(arrays[name].copy()) for name in arrays.files}
     except (ValueError, OSError, EOFError, TypeError, zipfile.BadZipFile) as error:
-        raise CheckpointError(f"{path} isn't a whole file of plain arrays ({error}); write it anew.") from error
+        raise CheckpointError(f"{path} is no whole file of plain arrays ({error}); write it anew.") from error
 
 
 def convert_tensors(weights: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], Report]:
