@@ -3,9 +3,10 @@
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from clip_plugins.errors import DataError
 
@@ -26,13 +27,13 @@ def read_json(path: str | Path) -> Any:
         raise DataError(f"{path} can't be read ({error.strerror}); check the path") from None
 
 
-def write_atomically(path: str | Path, content: bytes, sync: bool = True,
-                     verify: Callable[[Path], None] | None = None) -> None:
-    """Writes a file under a temporary name beside it, then renames it.
+@contextmanager
+def open_atomically(path: str | Path, sync: bool = True,
+                    verify: Callable[[Path], None] | None = None) -> Iterator[BinaryIO]:
+    """A file to write under a temporary name beside `path`; renamed when the block ends, gone where it fails.
 
     Args:
         path: the file; its folder exists.
-        content: what it will hold.
         sync: also wait for the disk, so that a power cut can't leave an empty file.
         verify: reads the temporary file before it takes the name; what it raises leaves the old file.
     """
@@ -40,7 +41,7 @@ def write_atomically(path: str | Path, content: bytes, sync: bool = True,
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.", suffix=".tmp")
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
+            yield file
             if sync:
                 file.flush()
                 os.fsync(file.fileno())
@@ -51,6 +52,13 @@ def write_atomically(path: str | Path, content: bytes, sync: bool = True,
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def write_atomically(path: str | Path, content: bytes, sync: bool = True,
+                     verify: Callable[[Path], None] | None = None) -> None:
+    """Writes `content` to a temporary file, then renames it; the other arguments as in `open_atomically`."""
+    with open_atomically(path, sync, verify) as file:
+        file.write(content)
 
 
 def write_json(path: str | Path, content: Any) -> None:

@@ -15,12 +15,19 @@ from clip_plugins.cli.config import load_config
 from clip_plugins.cli.runner import build_runner
 from clip_plugins.detection.precompute import precompute_proposals
 from clip_plugins.proposals.cache import CacheRecipe
+from tests.public_data import on_public_data, reads_public_data
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIGS = sorted(path for path in (ROOT / "configs").rglob("*.py") if "_base_" not in path.parts)
 OV_SHAPES = "data/ov_shapes/"
 LOOPS = ("clip_plugins.ResumableEpochLoop", "clip_plugins.ResumableIterLoop")
 DATALOADERS = ("train_dataloader", "val_dataloader", "test_dataloader")
+
+
+@pytest.fixture(scope="session")
+def tiny_public_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where LVIS, COCO, VOC and Objects365 in miniature are made on first use."""
+    return tmp_path_factory.mktemp("public")
 
 
 def changed(value: Any, change: Callable[[str], str]) -> Any:
@@ -78,7 +85,7 @@ def give_proposals(config: Config, cache: Path) -> None:
     readers = of_type(dataloaders, "clip_plugins.LoadCachedProposals")
     if readers:
         whole = copy.deepcopy(config)
-        dataset = whole.train_dataloader.dataset
+        dataset = leaves(whole.train_dataloader.dataset)[0]
         dataset.pop("indices", None)  # training filters before it takes the first ones, the cache doesn't
         boxes = str(Path(dataset.data_root) / dataset.ann_file)
         precompute_proposals(whole, None, cache, CacheRecipe(max_proposals=4), boxes=boxes, workers=0)
@@ -108,8 +115,11 @@ def in_own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: str(path.relative_to(ROOT / "configs")))
-def test_config_trains_and_tests_one_iteration(path: Path, tiny_ov_shapes: Path, in_own_folder: Path):
+def test_config_trains_and_tests_one_iteration(path: Path, tiny_ov_shapes: Path, tiny_public_data: Path,
+                                               in_own_folder: Path):
     config = load_config(path)
+    if reads_public_data(config):
+        config = on_public_data(config, tiny_public_data)
     missing = absent_data(config)
     if missing:
         pytest.skip(f"the dataset {missing} is absent")

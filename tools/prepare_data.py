@@ -6,6 +6,9 @@ examples:
     python tools/prepare_data.py split instances_train2017.json --base base.txt --novel novel.txt --out data
     python tools/prepare_data.py split instances_val2017.json --base names.json:ov_coco.base \
         --novel names.json:ov_coco.novel --out data/ov
+    python tools/prepare_data.py lvis lvis_v1_train.json lvis_v1_val.json --out data/lvis_v1/annotations
+    python tools/prepare_data.py ov_coco instances_train2017.json instances_val2017.json \
+        --out data/coco/annotations
 """
 
 import argparse
@@ -32,6 +35,12 @@ def parse_arguments() -> argparse.Namespace:
     split.add_argument("--base", required=True, metavar="FILE", help=f"base {names}")
     split.add_argument("--novel", required=True, metavar="FILE", help=f"novel {names}")
     split.add_argument("--out", required=True, metavar="DIR", help="folder for the two files")
+    kinds = {"lvis": "LVIS v1: rare names are novel", "ov_coco": "COCO: 48 base, 17 novel names"}
+    for name, what in kinds.items():
+        public = jobs.add_parser(name, help=f"{what}, from the official files")
+        public.add_argument("train", metavar="TRAIN.json", help="official file of the training set")
+        public.add_argument("val", metavar="VAL.json", help="official file of the validation set")
+        public.add_argument("--out", required=True, metavar="DIR", help="folder for the two files")
     return parser.parse_args()
 
 
@@ -58,12 +67,22 @@ def split_instances(arguments: argparse.Namespace) -> None:
         print(f"{path}: {boxes} boxes")
 
 
+def public_split(arguments: argparse.Namespace) -> None:
+    """Writes the open-vocabulary files of a public dataset."""
+    from clip_plugins.datasets.public_splits import prepare_lvis, prepare_ov_coco
+
+    prepare = {"lvis": prepare_lvis, "ov_coco": prepare_ov_coco}[arguments.job]
+    for path, counts in prepare(arguments.train, arguments.val, arguments.out).items():
+        print(f"{path}: {counts.categories} names, {counts.images} images, {counts.boxes} boxes")
+
+
 def main() -> int:
     """Runs the chosen job; 2 after a user's error."""
     arguments = parse_arguments()
     from clip_plugins.cli import door
 
-    return door(lambda: {"ov_shapes": ov_shapes, "split": split_instances}[arguments.job](arguments))
+    work = {"ov_shapes": ov_shapes, "split": split_instances}.get(arguments.job, public_split)
+    return door(lambda: work(arguments))
 
 
 if __name__ == "__main__":

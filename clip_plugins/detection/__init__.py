@@ -5,6 +5,7 @@ from clip_plugins.detection.backbone import CLIPBackbone
 from clip_plugins.detection.box_head import NormedBBoxHead
 from clip_plugins.detection.class_agnostic import ForgetNames
 from clip_plugins.detection.closed_vocabulary import ClosedVocabularyRoIHead
+from clip_plugins.detection.rpn import NormedRPNHead
 from clip_plugins.detection.transforms import KeepProposals, PackOpenVocabularyInputs
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "ForgetNames",
     "KeepProposals",
     "NormedBBoxHead",
+    "NormedRPNHead",
     "PackOpenVocabularyInputs",
     "vild",
 ]

@@ -3,9 +3,11 @@
 from importlib.util import find_spec
 
 from clip_plugins.evaluation.groups import category_groups
+from clip_plugins.evaluation.lvis import LVISAveragePrecision, LVISFixedAveragePrecision
 from clip_plugins.evaluation.proposal_recall import ProposalRecall, ranks_of_first_hit
 
-__all__ = ["ProposalRecall", "category_groups", "ranks_of_first_hit"]
+__all__ = ["LVISAveragePrecision", "LVISFixedAveragePrecision", "ProposalRecall", "category_groups",
+           "ranks_of_first_hit"]
 
 if find_spec("mmdet") is not None:
     from clip_plugins.evaluation.open_vocabulary import OpenVocabularyMetric

@@ -1,4 +1,4 @@
-# What every detector shares: bf16 where it pays, hooks, logs. Schedules are the business of whoever inherits it.
+# What every detector shares: bf16 where it pays, hooks, logs; not the schedule.
 _base_ = "./muon.py"
 default_scope = "mmdet"
 custom_imports = dict(imports=["clip_plugins"], allow_failed_imports=False)
