@@ -58,7 +58,7 @@ print(len(found), tuple(text.shape))
 
 def told_without(hidden: str, code: str) -> str:
     run = subprocess.run([sys.executable, "-c", WITHOUT.format(hidden=hidden) + code], cwd=ROOT,
-                         capture_output=True, text=True, timeout=300)
+                         capture_output=True, text=True, timeout=600)
     assert run.returncode == 0, run.stderr[-3000:]
     return run.stdout
 

@@ -63,7 +63,7 @@ class Reader:
     def run(self, *command: str, shrink: list[str] | tuple[str, ...] = ()) -> str:
         environment = {**self.environment, "SHRINK": " ".join(shrink), "SIZES": SMALL_SIZES}
         run = subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True,
-                             timeout=580)
+                             timeout=1200)
         assert run.returncode == 0, (run.stdout + run.stderr)[-3000:]
         return run.stdout + run.stderr
 

@@ -64,7 +64,7 @@ class Environment:
         """Exit code and troubles."""
         run = subprocess.run([sys.executable, "-m", "clip_plugins.doctor", *options], cwd=self.folder,
                              env={**os.environ, **self.variables}, capture_output=True, text=True,
-                             timeout=300)
+                             timeout=600)
         assert "Traceback" not in run.stderr, run.stderr
         return run.returncode, run.stdout
 
