@@ -14,7 +14,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")),
          *sorted((ROOT / "configs").rglob("README.md"))]
-RUN_BY = {"drop-in.md": "tests/test_drop_in.py"}  # pages whose own text a test runs
+RUN_BY = {"drop-in.md": "tests/test_drop_in.py",  # pages whose own text a test runs
+          "vocabulary.md": "tests/cli/test_vocabulary_page.py"}
 NOT_RUN = "Not run by a test: "  # how a page says why not
 PLACES = {"$MMDET": Path(mmdet.__file__).parent / ".mim" / "tools", "$TOOLS": ROOT / "tools"}
 PYTHONS = ("python", ".venv/bin/python")
