@@ -16,6 +16,7 @@ from clip_plugins.cli.config import load_config
 from clip_plugins.cli.predictions import write_results
 from clip_plugins.cli.testing import VOCABULARY_HOOK
 from clip_plugins.cli.training import require_checkpoint
+from clip_plugins.compat.hostile_files import require_same_kind
 from clip_plugins.errors import ConfigError, DataError, VocabularyError
 from clip_plugins.images import read_image
 from clip_plugins.visualization import Detections, draw_detections, safe_name, save_picture
@@ -50,7 +51,8 @@ class OpenVocabularyDetector:
         self.pipeline = Compose(inference_pipeline(cfg))
         self.model = MODELS.build(cfg.model)
         if checkpoint is not None:
-            load_checkpoint(self.model, str(checkpoint), map_location="cpu", strict=strict)
+            loaded = load_checkpoint(self.model, str(checkpoint), map_location="cpu", strict=strict)
+            require_same_kind(loaded.get("state_dict", loaded), self.model.state_dict(), str(checkpoint))
         self.model.to(device or ("cuda" if torch.cuda.is_available() else "cpu")).eval()
         vocabulary = Asked.of(texts).vocabulary(prompts=hook_prompts(cfg))
         if vocabulary is None:

@@ -12,6 +12,8 @@ from mmengine.runner import Runner
 from mmengine.visualization import Visualizer
 from torch.utils.data import Dataset
 
+import clip_plugins  # noqa: F401
+
 LENGTH = 11
 
 
