@@ -114,21 +114,21 @@ class Vocabulary:
             VocabularyError: another suffix, or a place that can't be written.
             ConfigError: prompts with rules that no file can name.
         """
-        path, fields_of_file = Path(path), {"names": list(self.names), "prompts": prompt_source(self.prompts)}
-        for what in ("synonyms", "exemplars"):
-            rows = {name: list(row) for name, row in zip(self.names, getattr(self, what)) if row}
-            if rows:
-                fields_of_file[what] = rows
-        for name, paths in fields_of_file.get("exemplars", {}).items():
-            fields_of_file["exemplars"][name] = [os.path.relpath(one, path.parent) for one in paths]
-        if self.thresholds is not None:
-            fields_of_file["thresholds"] = dict(zip(self.names, self.thresholds))
-        given = {"background": self.background, "negatives": list(self.negatives),
-                 "shared_threshold": self.shared_threshold}
-        if self.exemplar_weight != EXEMPLAR_WEIGHT:
-            given["exemplar_weight"] = self.exemplar_weight
-        write_source({**fields_of_file, **{key: value for key, value in given.items()
-                                           if value not in (None, [])}}, path)
+        path = Path(path)
+        has_own_weight = self.exemplar_weight != EXEMPLAR_WEIGHT
+        values = {
+            "names": list(self.names),
+            "prompts": prompt_source(self.prompts),
+            "synonyms": {name: list(row) for name, row in zip(self.names, self.synonyms) if row},
+            "background": self.background,
+            "negatives": list(self.negatives),
+            "exemplars": {name: [os.path.relpath(one, path.parent) for one in row]
+                          for name, row in zip(self.names, self.exemplars) if row},
+            "exemplar_weight": self.exemplar_weight if has_own_weight else None,
+            "thresholds": dict(zip(self.names, self.thresholds or ())),
+            "shared_threshold": self.shared_threshold,
+        }
+        write_source({name: value for name, value in values.items() if value not in (None, [], {})}, path)
 
     @classmethod
     def load(cls, source: Any, prompts: Any = None, merge_duplicates: bool = False) -> Vocabulary:

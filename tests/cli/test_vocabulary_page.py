@@ -29,7 +29,7 @@ def blocks(language: str) -> list[str]:
 
 def commands() -> list[list[str]]:
     lines = "".join(blocks("bash")).replace("\\\n", " ").splitlines()
-    return [shlex.split(line)[1:] for line in lines if line.startswith("python ")]
+    return [shlex.split(line.partition("python ")[2]) for line in lines]
 
 
 @pytest.fixture(scope="module")
