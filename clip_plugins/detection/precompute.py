@@ -3,23 +3,25 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from mmengine.config import Config
+from mmengine.dist import barrier
 from mmengine.registry import init_default_scope
-from torch import Tensor
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
+from clip_plugins.detection.launching import Processes, first_does, join
 from clip_plugins.detection.proposing import FirstStage, ProposalImages, build_dataset, first_stage_config
 from clip_plugins.encoders import Encoder, FrozenEncoder, build_encoder
 from clip_plugins.errors import ConfigError
 from clip_plugins.proposals.boxes import read_boxes
 from clip_plugins.proposals.cache import EXTERNAL, CacheRecipe, fingerprint_config, fingerprint_file
 from clip_plugins.proposals.writer import DecodedImage, Proposer, fill_cache, unfinished_groups
-from clip_plugins.store import Fingerprint, StoreWriter
+from clip_plugins.store import Field, Fingerprint, Store, StoreWriter, absorb_shards, seal_shards, shard_path
 
 _FEW_IMAGES = 64  # decoded sooner than worker processes start
 
@@ -32,7 +34,7 @@ def precompute_proposals(
     split: str = "train",
     boxes: str | None = None,
     limit: int | None = None,
-    workers: int = 2,
+    processes: Processes = Processes(),  # noqa: B008  (frozen)
 ) -> int:
     """Make or finish the proposal cache of a dataset.
 
@@ -44,7 +46,8 @@ def precompute_proposals(
         split: dataset of the config: 'train', 'val' or 'test'.
         boxes: COCO file with proposals to take instead of the detector's.
         limit: only the first so many images; the cache stays partial.
-        workers: processes that decode images.
+        processes: who shares the work. Each rank fills a shard of its own; the first absorbs them at the end
+            (and, before anything else, those of a run that was killed).
 
     Returns:
         Number of images in the cache.
@@ -55,6 +58,7 @@ def precompute_proposals(
     """
     if (checkpoint is None) == (boxes is None):
         raise ConfigError("give either a checkpoint or --boxes: proposals come from one of the two.")
+    rank, ranks = join(processes.launcher)
     init_default_scope(config.get("default_scope", "mmdet"))
     device = "cuda" if torch.cuda.is_available() else "cpu"
     encoder = build_encoder(find_encoder(config)).to(device)
@@ -66,13 +70,18 @@ def precompute_proposals(
         "encoder": encoder.fingerprint,
         **recipe.fingerprint(),
     }
-    with StoreWriter(out, fingerprint, recipe.fields(encoder.embed_dim)) as writer:
-        if not writer.manifest.is_complete:
-            propose = _proposer(config, checkpoint, boxes, recipe, device)
-            _fill(writer, images, propose, encoder, recipe, limit, workers, device)
-            if not writer.missing(images.identifiers):
-                writer.complete()
-        return len(writer)
+    job = _Job(config, checkpoint, boxes, recipe, images, encoder, device)
+    cache = _Cache(Path(out), fingerprint, recipe.fields(encoder.embed_dim), images.identifiers)
+    first_does(cache.begin)
+    if not Store(out).is_complete:
+        groups = unfinished_groups(
+            set(Store(out).ids()), images.identifiers[:limit], recipe.images_per_group
+        )
+        with cache.writer_of(rank, ranks) as writer:
+            job.fill(writer, _share(groups, rank, ranks, processes.part), processes.workers, rank == 0)
+        barrier()
+        first_does(lambda: cache.finish(processes.keep_shards))
+    return len(Store(out))
 
 
 def find_encoder(config: Config) -> dict[str, Any]:
@@ -115,37 +124,82 @@ def _origin(config: Config, checkpoint: str | None, boxes: str | None) -> Finger
     }
 
 
-def _proposer(
-    config: Config, checkpoint: str | None, boxes: str | None, recipe: CacheRecipe, device: str
-) -> Proposer:
-    if boxes is None:
-        return FirstStage(config.model, checkpoint, recipe.nms_iou, device)
-    table = read_boxes(boxes)
-    nothing = torch.zeros(0, 4), torch.zeros(0)
+@dataclass(frozen=True)
+class _Cache:
+    """A cache that one process begins, many fill and one finishes."""
 
-    def propose(images: Sequence[DecodedImage]) -> list[tuple[Tensor, Tensor]]:
-        return [table.get(image.identifier, nothing) for image in images]
+    out: Path
+    fingerprint: Fingerprint
+    fields: Mapping[str, Field]
+    identifiers: Sequence[int | str]
 
-    return propose
+    def begin(self) -> None:
+        """Make it, or take in what the ranks of an earlier run left."""
+        with StoreWriter(self.out, self.fingerprint, self.fields) as writer:
+            if not writer.manifest.is_complete:
+                absorb_shards(writer)
+
+    def writer_of(self, rank: int, ranks: int) -> StoreWriter:
+        """What a process writes to."""
+        folder = self.out if ranks == 1 else shard_path(self.out, rank)
+        return StoreWriter(folder, self.fingerprint, self.fields)
+
+    def finish(self, keep_shards: bool) -> None:
+        """Make one of its shards, and complete it if nothing is missing."""
+        is_whole = set(self.identifiers) <= set(Store(self.out).ids())
+        with StoreWriter(self.out, self.fingerprint, self.fields) as writer:
+            if keep_shards and is_whole:
+                seal_shards(writer)
+            elif not keep_shards:
+                absorb_shards(writer)
+                if is_whole:
+                    writer.complete()
 
 
-def _fill(
-    writer: StoreWriter,
-    images: ProposalImages,
-    propose: Proposer,
-    encoder: FrozenEncoder | Encoder,
-    recipe: CacheRecipe,
-    limit: int | None,
-    workers: int,
-    device: str,
-) -> None:
-    identifiers = images.identifiers[:limit]
-    groups = unfinished_groups(writer, identifiers, recipe.images_per_group)
-    left = sum(map(len, groups))
-    workers = workers if left > _FEW_IMAGES else 0
-    loader = DataLoader(images, batch_sampler=groups, num_workers=workers, collate_fn=list)
-    with tqdm(total=len(identifiers), initial=len(identifiers) - left, unit="image", desc="proposals") as bar:
-        fill_cache(writer, _on(device, loader), propose, encoder, recipe, bar.update)
+@dataclass(frozen=True)
+class _Job:
+    """What every process needs to fill its groups."""
+
+    config: Config
+    checkpoint: str | None
+    boxes: str | None
+    recipe: CacheRecipe
+    images: ProposalImages
+    encoder: FrozenEncoder | Encoder
+    device: str
+
+    def fill(self, writer: StoreWriter, groups: list[list[int | str]], workers: int, is_shown: bool) -> None:
+        """Propose, embed and write groups of images."""
+        if not groups:
+            return
+        count = sum(map(len, groups))
+        workers = workers if count > _FEW_IMAGES else 0
+        loader = DataLoader(
+            self.images,
+            batch_sampler=groups,
+            num_workers=workers,
+            collate_fn=list,
+            multiprocessing_context="fork" if workers and os.name == "posix" else None,
+        )
+        with tqdm(total=count, unit="image", desc="proposals", disable=not is_shown) as bar:
+            groups_on_device = _on(self.device, loader)
+            fill_cache(writer, groups_on_device, self.proposer(), self.encoder, self.recipe, bar.update)
+
+    def proposer(self) -> Proposer:
+        """The detector's first stage, or the boxes of a file."""
+        if self.boxes is None:
+            return FirstStage(self.config.model, self.checkpoint, self.recipe.nms_iou, self.device)
+        table = read_boxes(self.boxes)
+        nothing = torch.zeros(0, 4), torch.zeros(0)
+        return lambda images: [table.get(image.identifier, nothing) for image in images]
+
+
+def _share(
+    groups: list[list[int | str]], rank: int, ranks: int, part: tuple[int, int] | None
+) -> list[list[int | str]]:
+    """Every process cuts the same list, since nobody writes to the cache itself while shards are filled."""
+    first, step = (rank, ranks) if part is None else (part[0] - 1, part[1])
+    return groups[first::step]
 
 
 def _on(device: str, groups: DataLoader) -> Iterator[list[DecodedImage]]:

@@ -47,7 +47,8 @@ class Manifest:
             version = stored.pop("format_version")
             if version not in (PLAIN, SHARDED):
                 raise CacheError(
-                    f"{folder} has format {version}, but this version reads {PLAIN} and {SHARDED}; make it anew."
+                    f"{folder} has format {version}, not {PLAIN} or {SHARDED}, which this version reads; "
+                    "make it anew."
                 )
             stored["fields"] = {name: Field(**field) for name, field in stored["fields"].items()}
             return cls(**stored)

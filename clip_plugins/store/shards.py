@@ -1,4 +1,4 @@
-"""Stores of several writers: each fills a shard of its own; shards are read as one, absorbed, or sealed in place.
+"""Stores of several writers: each fills a shard, and shards are read as one, absorbed, or sealed in place.
 
 A shard is a whole store in `<store>/shards/<name>/`. Stores that were made apart are merged into a new one.
 """
@@ -10,7 +10,7 @@ from pathlib import Path
 from clip_plugins.errors import CacheError
 from clip_plugins.store import environments
 from clip_plugins.store.fields import decode_key
-from clip_plugins.store.manifest import MANIFEST, SHARDS, Manifest, check_same_kind, shard_folders
+from clip_plugins.store.manifest import MANIFEST, SHARDS, check_same_kind, shard_folders
 from clip_plugins.store.reader import Store
 from clip_plugins.store.writer import StoreWriter
 
@@ -145,10 +145,7 @@ def refuse_conflicts(stores: Sequence[Store]) -> None:
         )
 
 
-def describe_shards(manifest: Manifest, folder: Path) -> list[str]:
+def describe_shards(store: Store) -> list[str]:
     """One line a shard: name, state, entries."""
-    lines = []
-    for shard in shard_folders(folder):
-        state = "sealed" if shard.name in (manifest.shards or {}) else "open"
-        lines.append(f"shard {shard.name}: {state}, {len(Store(shard))} entries")
-    return lines
+    state = "sealed" if store.is_complete else "open"
+    return [f"shard {shard.name}: {state}, {len(Store(shard))} entries" for shard in store.folders[:-1]]
