@@ -150,7 +150,8 @@ def kill_ranks(job: Job, whole: Contents, kills: int, seconds: float, generator:
         ranks = 1 + row.done % 4
         codes = [_wait_code(child) for child in _ranks(job, path, ranks, keep_shards=False)]
         row.done += 1
-        row.must(codes == [0] * ranks, f"after kill {row.done} {ranks} ranks ended with {codes}: {_last_words(job)}")
+        told = f"{ranks} ranks ended with {codes} after kill {row.done}: {_last_words(job)}"
+        row.must(codes == [0] * ranks, told)
         row.must(contents(path) == whole, f"after kill {row.done} the content differs")
     return row
 
