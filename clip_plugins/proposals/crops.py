@@ -1,7 +1,7 @@
 """Crops of proposals as the encoder sees them: windows, and all of an image's crops resampled in one call.
 
-Pixels are Pillow's bit for bit on every device: by Pillow on a CPU, by exact matrix products elsewhere. Where two
-grey levels don't matter, torch's 8-bit kernels of a CPU take a third of Pillow's time.
+Pixels are Pillow's bit for bit on every device: by Pillow on a CPU, by exact matrix products elsewhere. Where
+two grey levels don't matter, torch's 8-bit kernels of a CPU take a third of Pillow's time.
 Letters: K boxes, n side of the encoder's input, H and W image, all in pixels.
 """
 import numpy as np

@@ -62,13 +62,15 @@ def encoding(name: str, boxes: int, rounds: int) -> "list[Row]":
     import torch.nn.functional as F
 
     from clip_plugins.cli.benchmarks import Row, interleaved
-    from clip_plugins.proposals import embed_regions
+    from clip_plugins.proposals import crop_windows, embed_regions, resample_crops
 
     encoder = build(name)
     images, windows = pictures(4), regions(4, boxes)
     batches = BATCHES.get(name, LARGE_BATCHES)
     size, crops = encoder.preprocess.size, 4 * boxes * len(SCALES)
-    pixels = torch.rand(crops, 3, size, size)
+    cut = [resample_crops(image, crop_windows(own, scale), size, exact=False)
+           for image, own in zip(images, windows) for scale in SCALES]  # fmt: skip
+    pixels = encoder.preprocess.normalize(torch.cat(cut).float() / 255)
     # The best batch size of the bare encoder is found first, and given to ours as well.
     bare = {batch: (lambda batch=batch: encode_all(encoder, pixels, batch)) for batch in batches}
     tried = interleaved(bare, rounds=3)
@@ -111,11 +113,11 @@ def build(name: str) -> "FrozenEncoder":
     torch.manual_seed(0)
     if name in BATCHES:
         return build_encoder({"type": "clip_plugins.TinyCLIP", "variant": name})
-    return build_encoder({"type": "clip_plugins.OpenCLIP", "model": name, "pretrained": False})
+    return build_encoder({"type": "clip_plugins.OpenCLIP", "model": name, "pretrained": None})
 
 
 def pictures(count: int) -> "list[torch.Tensor]":
-    """Smooth pictures of 640x480 with some noise, (3, H, W) uint8."""
+    """Smooth pictures of 640x480 with some noise, (3, H, W) uint8, laid out as a decoder's."""
     import numpy as np
     import torch
     from PIL import Image
@@ -126,7 +128,7 @@ def pictures(count: int) -> "list[torch.Tensor]":
         coarse = Image.fromarray(generator.integers(0, 256, (30, 40, 3), dtype=np.uint8))
         smooth = np.asarray(coarse.resize((640, 480), Image.Resampling.BICUBIC)).astype(float)
         picture = np.clip(smooth + generator.normal(0, 8, smooth.shape), 0, 255).astype(np.uint8)
-        made.append(torch.from_numpy(picture).permute(2, 0, 1).contiguous())
+        made.append(torch.from_numpy(picture).permute(2, 0, 1))
     return made
 
 
