@@ -19,8 +19,9 @@ from pathlib import Path
 import lmdb
 
 from clip_plugins.errors import CacheError
+from clip_plugins.store.manifest import DATA
 
-DATA, LOCK_FILE = "data.mdb", "lock.mdb"
+LOCK_FILE = "lock.mdb"
 NEW = ".new"  # where an environment is made before it is moved into place
 _FIRST_MAP_BYTES = 64 << 20
 _LOCK_BYTES = 80 << 10  # a little more than that many readers take

@@ -9,7 +9,7 @@ from clip_plugins.files import write_atomically
 from clip_plugins.store.fields import Field
 
 PLAIN, SHARDED = 1, 2  # format versions: all entries in one data file, or some in sealed shards
-MANIFEST, SHARDS = "manifest.json", "shards"
+MANIFEST, DATA, SHARDS = "manifest.json", "data.mdb", "shards"
 Fingerprint = dict[str, str | int | float | bool | None]
 
 
@@ -113,8 +113,9 @@ def check_same_kind(folder: Path, other: Path) -> None:
 
 
 def shard_folders(folder: Path) -> list[Path]:
-    """Shards of a store by name, sealed or not; those that are being made or removed have no manifest."""
-    return sorted(manifest.parent for manifest in (folder / SHARDS).glob(f"[!.]*/{MANIFEST}"))
+    """Shards of a store by name, sealed or not; one that is being made or removed lacks a file."""
+    shards = (manifest.parent for manifest in (folder / SHARDS).glob(f"[!.]*/{MANIFEST}"))
+    return sorted(shard for shard in shards if (shard / DATA).exists())
 
 
 def member_folders(folder: Path, manifest: Manifest) -> list[Path]:

@@ -13,8 +13,9 @@ from mmengine.registry import init_default_scope
 from PIL import Image
 
 import clip_plugins  # noqa: F401  (registers everything)
+from clip_plugins.detection.filling import find_encoder
 from clip_plugins.detection.launching import Processes
-from clip_plugins.detection.precompute import find_encoder, precompute_proposals
+from clip_plugins.detection.precompute import precompute_proposals
 from clip_plugins.detection.proposing import ProposalImages, build_dataset, flatten_pipeline
 from clip_plugins.encoders import save_weights
 from clip_plugins.encoders.tiny import TinyCLIP
@@ -137,7 +138,7 @@ def test_a_limited_run_stays_partial_and_is_finished_to_the_same_bytes(job, whol
 
 
 def test_worker_processes_change_nothing(job, whole, tmp_path, monkeypatch):
-    monkeypatch.setattr("clip_plugins.detection.precompute._FEW_IMAGES", 0)
+    monkeypatch.setattr("clip_plugins.detection.filling._FEW_IMAGES", 0)
     run(job, tmp_path / "c", processes=Processes(workers=2))
     assert contents(tmp_path / "c") == contents(whole)
 

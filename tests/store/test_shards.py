@@ -55,6 +55,15 @@ def test_a_lost_shard_of_a_sealed_store_is_named(tmp_path):
         Store(path)
 
 
+def test_a_shard_that_is_being_made_is_not_read_yet(tmp_path):
+    path = sharded(tmp_path / "s")
+    shard_path(path, 9).mkdir()
+    shutil.copy(shard_path(path, 0) / "manifest.json", shard_path(path, 9))  # its data file comes next
+    assert Store(path).ids() == list(range(6))
+    absorb(path)
+    assert Store(path).ids() == list(range(6))
+
+
 def test_damage_in_a_shard_is_found_by_verify_and_by_the_reader(tmp_path):
     path = seal(sharded(tmp_path / "s"))
     data = shard_path(path, 1) / "data.mdb"

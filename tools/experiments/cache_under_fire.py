@@ -23,6 +23,10 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     parser.add_argument("--images", type=int, default=32, help="of the validation set (default: 32)")
     parser.add_argument("--kills", type=int, default=100, help="of one process (default: 100)")
     parser.add_argument("--rank-kills", type=int, default=12, help="of one of two processes (default: 12)")
+    parser.add_argument("--actor-kills", type=int, default=5, help="of Ray's actors (default: 5)")
+    parser.add_argument("--only", nargs="+", metavar="TRIAL", default=["kills", "ranks", "bits", "disk"],
+                        choices=("kills", "ranks", "bits", "disk", "actors"),
+                        help="which trials (default: all but actors, which need Ray)")
     parser.add_argument("--bits", type=int, default=1000, help="flipped one at a time (default: 1000)")
     parser.add_argument("--dtype", choices=("fp32", "fp16", "int8"), default="fp16")
     parser.add_argument("--seed", type=int, default=0)
@@ -44,6 +48,7 @@ def run(args: argparse.Namespace) -> int:
     import numpy as np
 
     from clip_plugins.cli import cache_under_fire as fire
+    from clip_plugins.cli.actors_under_fire import kill_actors
     from clip_plugins.cli.benchmarks import versions
     from clip_plugins.files import write_json
     from clip_plugins.proposals.cache import CacheRecipe
@@ -56,15 +61,16 @@ def run(args: argparse.Namespace) -> int:
     job.run(path)
     seconds = time.perf_counter() - started
     whole, generator = fire.contents(path), np.random.default_rng(args.seed)
-    trials = [
-        lambda: fire.kill(job, whole, args.kills, seconds, generator),
-        *(lambda ranks=ranks: fire.share(job, whole, ranks) for ranks in (2, 4)),
-        lambda: fire.kill_ranks(job, whole, args.rank_kills, seconds, generator),
-        lambda: fire.flip_bits(path, whole, args.bits, generator),
-        lambda: fire.fill_disk(job, whole),
-    ]
+    trials = {
+        "kills": [lambda: fire.kill(job, whole, args.kills, seconds, generator)],
+        "ranks": [*(lambda ranks=ranks: fire.share(job, whole, ranks) for ranks in (2, 4)),
+                  lambda: fire.kill_ranks(job, whole, args.rank_kills, seconds, generator)],
+        "bits": [lambda: fire.flip_bits(path, whole, args.bits, generator)],
+        "disk": [lambda: fire.fill_disk(job, whole)],
+        "actors": [lambda: kill_actors(job, whole, args.actor_kills, generator)],
+    }  # fmt: skip
     rows = []
-    for trial in trials:
+    for trial in [trial for name in args.only for trial in trials[name]]:
         started = time.perf_counter()
         row = trial()
         row.seconds = round(time.perf_counter() - started, 1)
