@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import lmdb
 import numpy as np
 import torch
 from mmdet.registry import MODELS
@@ -156,12 +157,13 @@ def kill_ranks(job: Job, whole: Contents, kills: int, seconds: float, generator:
     return row
 
 
-def flip_bits(path: Path, whole: Contents, bits: int, generator: np.random.Generator) -> Row:
+def flip_bits(job: Job, source: Path, bits: int, generator: np.random.Generator) -> Row:
     """Flip single bits anywhere in a complete cache: `verify` and the reader of the entry must find each."""
-    row = Row(f"{bits} flipped bits")
-    data = path / environments.DATA
+    row, path = Row(f"{bits} flipped bits"), job.fresh("flipped")
+    shutil.copytree(source, path)
+    whole, data = contents(path), path / environments.DATA
     original = data.read_bytes()
-    owners = {key: original.index(entry) for key, entry in whole.items()}
+    owners = entry_places(path)
     found = {"in_entries": 0, "found_by_reader": 0, "elsewhere": 0, "refused_elsewhere": 0, "crashed": 0}
     for bit in generator.choice(len(original) * 8, bits, replace=False).tolist():
         place = bit // 8
@@ -184,6 +186,20 @@ def flip_bits(path: Path, whole: Contents, bits: int, generator: np.random.Gener
     row.must(Store(path).verify() == [], "the cache isn't what it was")
     row.notes = found
     return row
+
+
+def entry_places(path: Path) -> dict[bytes, int]:
+    """Where each entry lies in the data file (bytes); pages may hold older copies besides (Linux)."""
+    data = (path / environments.DATA).resolve()
+    environments.close(path.resolve())  # LMDB mustn't be opened twice
+    with (lmdb.open(str(path), readonly=True, lock=False) as environment,
+          environment.begin(buffers=True) as transaction):  # fmt: skip
+        maps = Path("/proc/self/maps").read_text(encoding="utf-8").splitlines()
+        start = next(int(line.partition("-")[0], 16) for line in maps if line.endswith(f" {data}"))
+        return {
+            bytes(key): np.frombuffer(entry, np.uint8).ctypes.data - start
+            for key, entry in transaction.cursor()
+        }
 
 
 def _read_in_child(path: Path, whole: Contents, owner: bytes | None) -> int:

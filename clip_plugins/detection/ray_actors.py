@@ -90,7 +90,7 @@ def fill_by_actors(writer: StoreWriter, groups: list[Group], request: Request, a
         Actor,
         fn_constructor_args=(request, groups),
         batch_size=1,
-        concurrency=max(1, actors),
+        compute=ray.data.ActorPoolStrategy(size=max(1, actors)),
         num_cpus=1,
         num_gpus=1 if torch.cuda.is_available() else 0,
     )

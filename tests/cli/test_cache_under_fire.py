@@ -45,17 +45,17 @@ def test_a_killed_rank_changes_nothing(trial):
 
 
 def test_flipped_bits_are_found_by_verify_and_by_the_reader(trial):
-    _, path, whole = trial
-    row = fire.flip_bits(path, whole, 30, np.random.default_rng(0))
+    job, path, _ = trial
+    row = fire.flip_bits(job, path, 30, np.random.default_rng(0))
     assert row.done == 30 and row.defects == []
     assert row.notes["found_by_reader"] == row.notes["in_entries"] > 0
 
 
 def test_an_overlooked_bit_is_a_defect(trial, monkeypatch):
-    _, path, whole = trial
+    job, path, _ = trial
     monkeypatch.setattr("clip_plugins.store.reader.check_entry", lambda key, entry: None)
     monkeypatch.setattr(fire.Store, "verify", lambda self: [])
-    defects = fire.flip_bits(path, whole, 10, np.random.default_rng(0)).defects
+    defects = fire.flip_bits(job, path, 10, np.random.default_rng(0)).defects
     assert any("verify overlooks" in defect for defect in defects)
     assert any("the reader overlooks" in defect for defect in defects)
 

@@ -65,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
         "kills": [lambda: fire.kill(job, whole, args.kills, seconds, generator)],
         "ranks": [*(lambda ranks=ranks: fire.share(job, whole, ranks) for ranks in (2, 4)),
                   lambda: fire.kill_ranks(job, whole, args.rank_kills, seconds, generator)],
-        "bits": [lambda: fire.flip_bits(path, whole, args.bits, generator)],
+        "bits": [lambda: fire.flip_bits(job, path, args.bits, generator)],
         "disk": [lambda: fire.fill_disk(job, whole)],
         "actors": [lambda: kill_actors(job, whole, args.actor_kills, generator)],
     }  # fmt: skip
