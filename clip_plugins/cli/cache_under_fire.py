@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import lmdb
 import numpy as np
 import torch
 from mmdet.registry import MODELS
@@ -23,13 +22,12 @@ from mmengine.registry import init_default_scope
 from clip_plugins.cli.config import load_config
 from clip_plugins.detection.launching import Processes
 from clip_plugins.detection.precompute import precompute_proposals
-from clip_plugins.errors import CacheError, ClipPluginsError, DataError
+from clip_plugins.errors import ClipPluginsError, DataError
 from clip_plugins.files import read_json, write_json
 from clip_plugins.proposals.cache import CacheRecipe
 from clip_plugins.store import Store, environments
 
 Contents = dict[bytes, bytes]
-UNHARMED, REFUSED, WRONG, MISSED = 0, 1, 2, 3  # what came of reading a damaged cache
 _EMPTY_BYTES = 128 << 10  # more than a cache without entries takes
 
 
@@ -111,7 +109,7 @@ def kill(job: Job, whole: Contents, kills: int, seconds: float, generator: np.ra
     while row.done < kills:
         path, is_done, caches = job.fresh("killed"), False, caches + 1
         while not is_done:
-            child = _fork(lambda path=path: job.run(path))
+            child = fork(lambda path=path: job.run(path))
             # Past the last kill the job is left alone.
             is_done = _wait(child, generator.uniform(0, seconds) if row.done < kills else 600)
             row.done += not is_done
@@ -129,7 +127,7 @@ def share(job: Job, whole: Contents, ranks: int) -> Row:
     row = Row(f"{ranks} processes against 1")
     for keep_shards in (False, True):
         path = job.fresh(f"shared_{ranks}")
-        codes = [_wait_code(child) for child in _ranks(job, path, ranks, keep_shards)]
+        codes = [wait_code(child) for child in _ranks(job, path, ranks, keep_shards)]
         row.must(codes == [0] * ranks, f"ranks ended with {codes}: {_last_words(job)}")
         row.must(contents(path) == whole, f"content differs (keep_shards={keep_shards})")
         row.must(Store(path).is_complete and Store(path).verify() == [], "the cache isn't whole")
@@ -144,80 +142,17 @@ def kill_ranks(job: Job, whole: Contents, kills: int, seconds: float, generator:
         path = job.fresh("ranks_killed")
         children = _ranks(job, path, 2, keep_shards=False)
         if _wait(children[row.done % 2], generator.uniform(0, seconds)):
-            _wait_code(children[1 - row.done % 2])
+            wait_code(children[1 - row.done % 2])
             continue  # done before it could be killed
         os.kill(children[1 - row.done % 2], signal.SIGKILL)
-        _wait_code(children[1 - row.done % 2])
+        wait_code(children[1 - row.done % 2])
         ranks = 1 + row.done % 4
-        codes = [_wait_code(child) for child in _ranks(job, path, ranks, keep_shards=False)]
+        codes = [wait_code(child) for child in _ranks(job, path, ranks, keep_shards=False)]
         row.done += 1
         told = f"{ranks} ranks ended with {codes} after kill {row.done}: {_last_words(job)}"
         row.must(codes == [0] * ranks, told)
         row.must(contents(path) == whole, f"after kill {row.done} the content differs")
     return row
-
-
-def flip_bits(job: Job, source: Path, bits: int, generator: np.random.Generator) -> Row:
-    """Flip single bits anywhere in a complete cache: `verify` and the reader of the entry must find each."""
-    row, path = Row(f"{bits} flipped bits"), job.fresh("flipped")
-    shutil.copytree(source, path)
-    whole, data = contents(path), path / environments.DATA
-    original = data.read_bytes()
-    owners = entry_places(path)
-    found = {"in_entries": 0, "found_by_reader": 0, "elsewhere": 0, "refused_elsewhere": 0, "crashed": 0}
-    for bit in generator.choice(len(original) * 8, bits, replace=False).tolist():
-        place = bit // 8
-        owner = next((key for key, at in owners.items() if at <= place < at + len(whole[key])), None)
-        with open(data, "r+b") as file:
-            file.seek(place)
-            file.write(bytes([original[place] ^ 1 << bit % 8]))
-        row.must(bool(Store(path).verify()), f"verify overlooks bit {bit}")
-        outcome = _read_in_child(path, whole, owner)
-        row.must(outcome not in (WRONG, MISSED), f"the reader overlooks bit {bit}")
-        row.must(owner is None or outcome >= 0, f"the reader of the entry crashes at bit {bit}")
-        found["in_entries" if owner else "elsewhere"] += 1
-        found["found_by_reader"] += owner is not None and outcome == REFUSED
-        found["refused_elsewhere"] += owner is None and outcome == REFUSED
-        found["crashed"] += outcome < 0
-        row.done += 1
-        with open(data, "r+b") as file:
-            file.seek(place)
-            file.write(original[place : place + 1])
-    row.must(Store(path).verify() == [], "the cache isn't what it was")
-    row.notes = found
-    return row
-
-
-def entry_places(path: Path) -> dict[bytes, int]:
-    """Where each entry lies in the data file (bytes); pages may hold older copies besides (Linux)."""
-    data = (path / environments.DATA).resolve()
-    environments.close(path.resolve())  # LMDB mustn't be opened twice
-    with (lmdb.open(str(path), readonly=True, lock=False) as environment,
-          environment.begin(buffers=True) as transaction):  # fmt: skip
-        maps = Path("/proc/self/maps").read_text(encoding="utf-8").splitlines()
-        start = next(int(line.partition("-")[0], 16) for line in maps if line.endswith(f" {data}"))
-        return {
-            bytes(key): np.frombuffer(entry, np.uint8).ctypes.data - start
-            for key, entry in transaction.cursor()
-        }
-
-
-def _read_in_child(path: Path, whole: Contents, owner: bytes | None) -> int:
-    """Read every entry as a user would: what came of it; minus a signal where the process died."""
-
-    def read() -> int:
-        store, refused = Store(path), False
-        for key, expected in whole.items():
-            try:
-                if store.encoded_entry(key) != expected:
-                    return WRONG
-                if key == owner:
-                    return MISSED
-            except CacheError:
-                refused = True
-        return REFUSED if refused else UNHARMED
-
-    return _wait_code(_fork(read))
 
 
 def fill_disk(job: Job, whole: Contents) -> Row:
@@ -274,7 +209,7 @@ def _ranks(job: Job, path: Path, ranks: int, keep_shards: bool) -> list[int]:
                           MASTER_ADDR="localhost", MASTER_PORT=str(port))  # fmt: skip
         job.run(path, processes)
 
-    return [_fork(lambda rank=rank: run(rank), job.folder / f"rank_{rank}.log") for rank in range(ranks)]
+    return [fork(lambda rank=rank: run(rank), job.folder / f"rank_{rank}.log") for rank in range(ranks)]
 
 
 def _last_words(job: Job) -> str:
@@ -282,7 +217,8 @@ def _last_words(job: Job) -> str:
     return lines[-1] if lines else ""
 
 
-def _fork(work: Callable[[], int | None], log: str | Path = os.devnull) -> int:
+def fork(work: Callable[[], int | None], log: str | Path = os.devnull) -> int:
+    """A process that does the work; its exit code is the work's, or 9 after an error that the log tells."""
     child = os.fork()
     if child:
         return child
@@ -310,8 +246,9 @@ def _wait(child: int, seconds: float) -> bool:
             return True
         time.sleep(0.002)
     os.kill(child, signal.SIGKILL)
-    return _wait_code(child) == 0
+    return wait_code(child) == 0
 
 
-def _wait_code(child: int) -> int:
+def wait_code(child: int) -> int:
+    """Exit code of a process, minus the signal that ended it."""
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from clip_plugins.cli import cache_under_fire as fire
+from clip_plugins.cli.bits_under_fire import flip_bits
 from clip_plugins.proposals.cache import CacheRecipe
+from clip_plugins.store import Store
 from tests.detection.test_precompute import job as base_job  # noqa: F401  (fixture)
 
 
@@ -46,7 +48,7 @@ def test_a_killed_rank_changes_nothing(trial):
 
 def test_flipped_bits_are_found_by_verify_and_by_the_reader(trial):
     job, path, _ = trial
-    row = fire.flip_bits(job, path, 30, np.random.default_rng(0))
+    row = flip_bits(job, path, 30, np.random.default_rng(0))
     assert row.done == 30 and row.defects == []
     assert row.notes["found_by_reader"] == row.notes["in_entries"] > 0
 
@@ -54,8 +56,8 @@ def test_flipped_bits_are_found_by_verify_and_by_the_reader(trial):
 def test_an_overlooked_bit_is_a_defect(trial, monkeypatch):
     job, path, _ = trial
     monkeypatch.setattr("clip_plugins.store.reader.check_entry", lambda key, entry: None)
-    monkeypatch.setattr(fire.Store, "verify", lambda self: [])
-    defects = fire.flip_bits(job, path, 10, np.random.default_rng(0)).defects
+    monkeypatch.setattr(Store, "verify", lambda self: [])
+    defects = flip_bits(job, path, 10, np.random.default_rng(0)).defects
     assert any("verify overlooks" in defect for defect in defects)
     assert any("the reader overlooks" in defect for defect in defects)
 

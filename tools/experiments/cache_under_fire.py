@@ -50,6 +50,7 @@ def run(args: argparse.Namespace) -> int:
     from clip_plugins.cli import cache_under_fire as fire
     from clip_plugins.cli.actors_under_fire import kill_actors
     from clip_plugins.cli.benchmarks import versions
+    from clip_plugins.cli.bits_under_fire import flip_bits
     from clip_plugins.files import write_json
     from clip_plugins.proposals.cache import CacheRecipe
 
@@ -65,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
         "kills": [lambda: fire.kill(job, whole, args.kills, seconds, generator)],
         "ranks": [*(lambda ranks=ranks: fire.share(job, whole, ranks) for ranks in (2, 4)),
                   lambda: fire.kill_ranks(job, whole, args.rank_kills, seconds, generator)],
-        "bits": [lambda: fire.flip_bits(job, path, args.bits, generator)],
+        "bits": [lambda: flip_bits(job, path, args.bits, generator)],
         "disk": [lambda: fire.fill_disk(job, whole)],
         "actors": [lambda: kill_actors(job, whole, args.actor_kills, generator)],
     }  # fmt: skip
