@@ -61,6 +61,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from clip_plugins.cli import door, load_config
 
     def work() -> None:
+        from mmengine.dist import is_main_process
+
         from clip_plugins.detection.launching import Processes
         from clip_plugins.detection.precompute import precompute_proposals
         from clip_plugins.proposals.cache import CacheRecipe
@@ -72,7 +74,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                                      recipe, split=args.split, boxes=args.boxes, limit=args.limit,
                                      processes=Processes(args.launcher, args.workers, args.part,
                                                          args.keep_shards))
-        print(f"{args.out}: {count} images")
+        if is_main_process():
+            print(f"{args.out}: {count} images")
 
     return door(work, debug=args.debug)
 
