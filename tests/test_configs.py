@@ -13,6 +13,7 @@ from mmengine.visualization import Visualizer
 
 from clip_plugins.cli.config import load_config
 from clip_plugins.cli.runner import build_runner
+from clip_plugins.detection.launching import Processes
 from clip_plugins.detection.precompute import precompute_proposals
 from clip_plugins.proposals.cache import CacheRecipe
 from tests.public_data import on_public_data, reads_public_data
@@ -88,7 +89,8 @@ def give_proposals(config: Config, cache: Path) -> None:
         dataset = leaves(whole.train_dataloader.dataset)[0]
         dataset.pop("indices", None)  # training filters before it takes the first ones, the cache doesn't
         boxes = str(Path(dataset.data_root) / dataset.ann_file)
-        precompute_proposals(whole, None, cache, CacheRecipe(max_proposals=4), boxes=boxes, workers=0)
+        precompute_proposals(whole, None, cache, CacheRecipe(max_proposals=4), boxes=boxes,
+                             processes=Processes(workers=0))
     for reader in readers:
         reader["cache"] = str(cache)
 

@@ -6,10 +6,18 @@ examples:
   python tools/precompute_proposals.py configs/vild/CONFIG.py work_dirs/base/epoch_1.pth \\
       --out work_dirs/proposals/train --max-proposals 100
   python tools/precompute_proposals.py configs/vild/CONFIG.py --boxes boxes.json --out work_dirs/my_boxes
+  torchrun --nproc-per-node 4 tools/precompute_proposals.py CONFIG CHECKPOINT --out CACHE --launcher pytorch
 """
 import argparse
+import os
 import sys
 from collections.abc import Sequence
+
+
+def part(text: str) -> tuple[int, int]:
+    """K/N as two numbers."""
+    first, _, count = text.partition("/")
+    return int(first), int(count)
 
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -33,6 +41,12 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
                         help="images a detector batch and transaction (default: 16)")
     parser.add_argument("--batch-size", type=int, default=256, help="crops an encoder call (default: 256)")
     parser.add_argument("--workers", type=int, default=2, help="processes that decode images (default: 2)")
+    parser.add_argument("--launcher", choices=("none", "pytorch", "slurm", "mpi", "ray"), default="none",
+                        help="share the work: a shard a rank, absorbed at the end, or Ray's actors")
+    parser.add_argument("--keep-shards", action="store_true", help="leave shards apart, read as one")
+    parser.add_argument("--part", metavar="K/N", type=part, help="only the K-th of N parts; merge them "
+                        "afterwards with tools/proposal_cache.py merge")
+    parser.add_argument("--local-rank", "--local_rank", type=int, default=0, help=argparse.SUPPRESS)
     parser.add_argument("--cfg-options", nargs="+", default=[], metavar="KEY=VALUE",
                         help="overrides, e.g. encoder.precision=bf16")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
@@ -42,10 +56,14 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the tool and give its exit code."""
     args = parse_arguments(arguments)
+    os.environ.setdefault("LOCAL_RANK", str(args.local_rank))
     import clip_plugins  # noqa: F401  (registers everything)
     from clip_plugins.cli import door, load_config
 
     def work() -> None:
+        from mmengine.dist import is_main_process
+
+        from clip_plugins.detection.launching import Processes
         from clip_plugins.detection.precompute import precompute_proposals
         from clip_plugins.proposals.cache import CacheRecipe
 
@@ -54,8 +72,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
                              batch_size=args.batch_size)
         count = precompute_proposals(load_config(args.config, args.cfg_options), args.checkpoint, args.out,
                                      recipe, split=args.split, boxes=args.boxes, limit=args.limit,
-                                     workers=args.workers)
-        print(f"{args.out}: {count} images")
+                                     processes=Processes(args.launcher, args.workers, args.part,
+                                                         args.keep_shards))
+        if is_main_process():
+            print(f"{args.out}: {count} images")
 
     return door(work, debug=args.debug)
 

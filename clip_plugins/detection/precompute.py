@@ -2,26 +2,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import torch
 from mmengine.config import Config
-from mmengine.registry import init_default_scope
-from torch import Tensor
-from torch.utils.data import DataLoader
-from tqdm import tqdm
+from mmengine.dist import barrier
 
-from clip_plugins.detection.proposing import FirstStage, ProposalImages, build_dataset, first_stage_config
-from clip_plugins.encoders import Encoder, FrozenEncoder, build_encoder
+from clip_plugins.detection.filling import Group, Job, Request
+from clip_plugins.detection.launching import Processes, first_does, join
+from clip_plugins.detection.proposing import ProposalImages, first_stage_config
+from clip_plugins.detection.ray_actors import fill_by_actors
 from clip_plugins.errors import ConfigError
-from clip_plugins.proposals.boxes import read_boxes
 from clip_plugins.proposals.cache import EXTERNAL, CacheRecipe, fingerprint_config, fingerprint_file
-from clip_plugins.proposals.writer import DecodedImage, Proposer, fill_cache, unfinished_groups
-from clip_plugins.store import Fingerprint, StoreWriter
-
-_FEW_IMAGES = 64  # decoded sooner than worker processes start
+from clip_plugins.proposals.writer import unfinished_groups
+from clip_plugins.store import Field, Fingerprint, Store, StoreWriter, absorb_shards, seal_shards, shard_path
 
 
 def precompute_proposals(
@@ -32,7 +27,7 @@ def precompute_proposals(
     split: str = "train",
     boxes: str | None = None,
     limit: int | None = None,
-    workers: int = 2,
+    processes: Processes = Processes(),  # noqa: B008  (frozen)
 ) -> int:
     """Make or finish the proposal cache of a dataset.
 
@@ -44,7 +39,8 @@ def precompute_proposals(
         split: dataset of the config: 'train', 'val' or 'test'.
         boxes: COCO file with proposals to take instead of the detector's.
         limit: only the first so many images; the cache stays partial.
-        workers: processes that decode images.
+        processes: who shares the work. Each rank fills a shard of its own; the first absorbs them at the end
+            (and, before anything else, those of a run that was killed).
 
     Returns:
         Number of images in the cache.
@@ -55,10 +51,10 @@ def precompute_proposals(
     """
     if (checkpoint is None) == (boxes is None):
         raise ConfigError("give either a checkpoint or --boxes: proposals come from one of the two.")
-    init_default_scope(config.get("default_scope", "mmdet"))
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    encoder = build_encoder(find_encoder(config)).to(device)
-    images = build_dataset(config, split)
+    rank, ranks = join(processes.launcher)
+    request = Request(config, checkpoint, boxes, recipe, split)
+    job = Job(request)
+    images, encoder = job.images, job.encoder
     fingerprint = {
         "annotations": fingerprint_file(annotation_path(images)),
         "images": len(images),
@@ -66,33 +62,21 @@ def precompute_proposals(
         "encoder": encoder.fingerprint,
         **recipe.fingerprint(),
     }
-    with StoreWriter(out, fingerprint, recipe.fields(encoder.embed_dim)) as writer:
-        if not writer.manifest.is_complete:
-            propose = _proposer(config, checkpoint, boxes, recipe, device)
-            _fill(writer, images, propose, encoder, recipe, limit, workers, device)
-            if not writer.missing(images.identifiers):
-                writer.complete()
-        return len(writer)
-
-
-def find_encoder(config: Config) -> dict[str, Any]:
-    """The encoder of a config: its `encoder`, else the one that its model names.
-
-    Raises:
-        ConfigError: none, or several that differ.
-    """
-    if config.get("encoder"):
-        return dict(config.encoder)
-    found: list[Mapping[str, Any]] = []
-    for candidate in _encoders_within(config.get("model", {})):
-        if candidate not in found:
-            found.append(candidate)
-    if len(found) != 1:
-        problem = "names no encoder" if not found else f"names {len(found)} encoders that differ"
-        raise ConfigError(
-            f"the config {problem}; add encoder=dict(type='clip_plugins.TinyCLIP', variant='resnet')."
-        )
-    return dict(found[0])
+    cache = _Cache(Path(out), fingerprint, recipe.fields(encoder.embed_dim), images.identifiers)
+    first_does(cache.begin)
+    if not Store(out).is_complete:
+        finished = set(Store(out).ids())
+        groups = unfinished_groups(finished, images.identifiers[:limit], recipe.images_per_group)
+        barrier()  # all have cut the same list before the first shard has an entry
+        with cache.writer_of(rank, ranks) as writer:
+            share = _share(groups, rank, ranks, processes.part)
+            if processes.launcher == "ray":
+                fill_by_actors(writer, share, request, processes.workers)
+            else:
+                job.fill(writer, share, processes.workers, is_shown=rank == 0)
+        barrier()
+        first_does(lambda: cache.finish(processes.keep_shards))
+    return len(Store(out))
 
 
 def annotation_path(images: ProposalImages) -> Path:
@@ -115,54 +99,39 @@ def _origin(config: Config, checkpoint: str | None, boxes: str | None) -> Finger
     }
 
 
-def _proposer(
-    config: Config, checkpoint: str | None, boxes: str | None, recipe: CacheRecipe, device: str
-) -> Proposer:
-    if boxes is None:
-        return FirstStage(config.model, checkpoint, recipe.nms_iou, device)
-    table = read_boxes(boxes)
-    nothing = torch.zeros(0, 4), torch.zeros(0)
+@dataclass(frozen=True)
+class _Cache:
+    """A cache that one process begins, many fill and one finishes."""
 
-    def propose(images: Sequence[DecodedImage]) -> list[tuple[Tensor, Tensor]]:
-        return [table.get(image.identifier, nothing) for image in images]
+    out: Path
+    fingerprint: Fingerprint
+    fields: Mapping[str, Field]
+    identifiers: Sequence[int | str]
 
-    return propose
+    def begin(self) -> None:
+        """Make it, or take in what the ranks of an earlier run left."""
+        with StoreWriter(self.out, self.fingerprint, self.fields) as writer:
+            if not writer.manifest.is_complete:
+                absorb_shards(writer)
 
+    def writer_of(self, rank: int, ranks: int) -> StoreWriter:
+        """What a process writes to."""
+        folder = self.out if ranks == 1 else shard_path(self.out, rank)
+        return StoreWriter(folder, self.fingerprint, self.fields)
 
-def _fill(
-    writer: StoreWriter,
-    images: ProposalImages,
-    propose: Proposer,
-    encoder: FrozenEncoder | Encoder,
-    recipe: CacheRecipe,
-    limit: int | None,
-    workers: int,
-    device: str,
-) -> None:
-    identifiers = images.identifiers[:limit]
-    groups = unfinished_groups(writer, identifiers, recipe.images_per_group)
-    left = sum(map(len, groups))
-    workers = workers if left > _FEW_IMAGES else 0
-    loader = DataLoader(images, batch_sampler=groups, num_workers=workers, collate_fn=list)
-    with tqdm(total=len(identifiers), initial=len(identifiers) - left, unit="image", desc="proposals") as bar:
-        fill_cache(writer, _on(device, loader), propose, encoder, recipe, bar.update)
-
-
-def _on(device: str, groups: DataLoader) -> Iterator[list[DecodedImage]]:
-    for group in groups:
-        yield [
-            DecodedImage(image.identifier, image.pixels.to(device, non_blocking=True), image.model_input)
-            for image in group
-        ]
+    def finish(self, keep_shards: bool) -> None:
+        """Make one of its shards, and complete it if nothing is missing."""
+        is_whole = set(self.identifiers) <= set(Store(self.out).ids())
+        with StoreWriter(self.out, self.fingerprint, self.fields) as writer:
+            if keep_shards and is_whole:
+                seal_shards(writer)
+            elif not keep_shards:
+                absorb_shards(writer)
+                if is_whole:
+                    writer.complete()
 
 
-def _encoders_within(part: Any) -> Iterator[Mapping[str, Any]]:
-    if isinstance(part, Mapping):
-        for key, value in part.items():
-            if key == "encoder" and isinstance(value, Mapping) and "type" in value:
-                yield value
-            else:
-                yield from _encoders_within(value)
-    elif isinstance(part, (list, tuple)):
-        for value in part:
-            yield from _encoders_within(value)
+def _share(groups: list[Group], rank: int, ranks: int, part: tuple[int, int] | None) -> list[Group]:
+    """Every n-th group of the list that all have."""
+    first, step = (rank, ranks) if part is None else (part[0] - 1, part[1])
+    return groups[first::step]

@@ -42,11 +42,10 @@ def embed_regions(
     if len(images) != len(boxes):
         raise ShapeError(f"{len(images)} images come with {len(boxes)} lists of boxes; give one each.")
     size, interpolation = encoder.preprocess.size, encoder.preprocess.interpolation
-    crops = [
-        resample_crops(image, crop_windows(image_boxes.float(), scale), size, rule, interpolation)
-        for image, image_boxes in zip(images, boxes)
-        for scale in scales
-    ]  # I·A of (K, 3, n, n), one image's scales side by side
+    crops = []  # I of (A·K, 3, n, n), an image's scales one after the other
+    for image, image_boxes in zip(images, boxes):
+        windows = torch.cat([crop_windows(image_boxes.float(), scale) for scale in scales])
+        crops.append(resample_crops(image, windows, size, rule, interpolation, exact=False))
     counts = [len(image_boxes) for image_boxes in boxes]
     if not sum(counts):
         return [torch.zeros(0, encoder.embed_dim, device=image.device) for image in images]
@@ -57,9 +56,14 @@ def embed_regions(
 
 def encode_pixels(pixels: Tensor, encoder: FrozenEncoder | Encoder, batch_size: int = 256) -> Tensor:
     """(N, 3, n, n) uint8 crops -> (N, D) float32 raw embeddings, without gradient, in batches."""
+    mean, std = (
+        torch.tensor(values, device=pixels.device).view(3, 1, 1)
+        for values in (encoder.preprocess.mean, encoder.preprocess.std)
+    )
+    factor, shift = 1 / (255 * std), -mean / std  # one pass over the pixels, not three
     with torch.no_grad():
         return torch.cat([
-            encoder.encode_image(encoder.preprocess.normalize(batch.float() / 255)).float()
+            encoder.encode_image(torch.addcmul(shift, batch.float(), factor)).float()
             for batch in pixels.split(batch_size)
         ])
 

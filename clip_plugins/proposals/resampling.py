@@ -32,7 +32,7 @@ def resample_by_products(
         start, length = windows[group, :2], windows[group, 2:] - windows[group, :2]  # (k, 2)
         weights = _filter_weights(length, resized[group], size, side, interpolation)  # (k, 2, n, S)
         patches = _gather(image, start, side).double()  # (k, 3, S, S)
-        crops[group] = _two_passes(patches, weights, _is_vertical_first(length, resized[group]))
+        crops[group] = _two_passes(patches, weights, is_vertical_first(length - resized[group]))
     return crops
 
 
@@ -56,12 +56,17 @@ def _two_passes(patches: Tensor, weights: Tensor, is_vertical_first: Tensor) -> 
     return torch.where(turned, crops.mT, crops).byte()
 
 
-def _is_vertical_first(length: Tensor, resized: Tensor) -> Tensor:
+def is_vertical_first(lost: Tensor) -> Tensor:
     """Order of passes of Pillow since version 13: vertical first where the height shrinks by far more pixels.
 
     (Before, always horizontal first; the orders differ by what is rounded and clipped in between.)
+
+    Args:
+        lost: (k, 2) pixels by which width and height shrink.
+
+    Returns:
+        (k,) bool.
     """
-    lost = length - resized  # (k, 2) pixels
     return (lost[:, 1] > 0) & (lost[:, 1] > 2 * lost[:, 0])
 
 

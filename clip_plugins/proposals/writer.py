@@ -3,7 +3,7 @@
 Groups are cut from the whole list of ids, never from what is left: an image shares its batch with the same
 others in a resumed run, so that a run that was killed and started again gives the same bytes.
 """
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,17 +38,17 @@ Proposer = Callable[[Sequence[DecodedImage]], Sequence[tuple[Tensor, Tensor]]]
 
 
 def unfinished_groups(
-    writer: StoreWriter, identifiers: Sequence[int | str], group_size: int
+    finished: Container[int | str], identifiers: Sequence[int | str], group_size: int
 ) -> list[list[int | str]]:
     """The groups of which an image is missing in the cache, whole.
 
     Args:
-        writer: of the cache.
+        finished: ids in the cache.
         identifiers: all images of the dataset, in a fixed order.
         group_size: images a group.
     """
     groups = [list(identifiers[i : i + group_size]) for i in range(0, len(identifiers), group_size)]
-    return [group for group in groups if writer.missing(group)]
+    return [group for group in groups if any(identifier not in finished for identifier in group)]
 
 
 def fill_cache(

@@ -4,9 +4,12 @@
 - An environment must not cross a fork: all are closed before one, and opened again on the next use.
 - A file that was deleted or replaced under an open environment is noticed by its inode.
 - LMDB reads past the end of a truncated file (SIGBUS): sizes are compared on opening.
+- LMDB maps its lock file, and touching a page that a full disk has no room for is a SIGBUS as well: its
+  room is taken before.
 """
 import errno
 import os
+import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,9 +19,12 @@ from pathlib import Path
 import lmdb
 
 from clip_plugins.errors import CacheError
+from clip_plugins.store.manifest import DATA
 
-DATA = "data.mdb"
+LOCK_FILE = "lock.mdb"
+NEW = ".new"  # where an environment is made before it is moved into place
 _FIRST_MAP_BYTES = 64 << 20
+_LOCK_BYTES = 80 << 10  # a little more than that many readers take
 _MOST_READERS = 1024  # processes; LMDB's own 126 is less than the DataLoader workers of a large machine
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)  # LMDB says EIO where a write came out short
 
@@ -60,9 +66,17 @@ def transaction(folder: Path, write: bool = False) -> Iterator[lmdb.Transaction]
 def create(folder: Path) -> None:
     """Make the environment of a store if it isn't there; the folder is."""
     with _lock, explained(folder):
-        if not (folder / DATA).exists():
-            close(folder)
-            lmdb.open(str(folder), map_size=_FIRST_MAP_BYTES, max_readers=_MOST_READERS).close()
+        if (folder / DATA).exists():
+            return
+        close(folder)
+        shutil.rmtree(folder / NEW, ignore_errors=True)
+        (folder / NEW).mkdir()
+        try:
+            _reserve_lock_file(folder / NEW)
+            lmdb.open(str(folder / NEW), map_size=_FIRST_MAP_BYTES, max_readers=_MOST_READERS).close()
+            os.replace(folder / NEW / DATA, folder / DATA)
+        finally:
+            shutil.rmtree(folder / NEW, ignore_errors=True)
 
 
 def grow(folder: Path) -> None:
@@ -118,6 +132,7 @@ def _environment(folder: Path, write: bool) -> lmdb.Environment:
 def _open_to_write(folder: Path) -> lmdb.Environment:
     data = folder / DATA
     size = max(_FIRST_MAP_BYTES, 2 * data.stat().st_size)
+    _reserve_lock_file(folder)
     environment = lmdb.open(
         str(folder), map_size=size, create=False, max_readers=_MOST_READERS, readahead=False
     )
@@ -130,6 +145,10 @@ def _open_to_read(folder: Path) -> lmdb.Environment:
     data.stat()  # LMDB's own message for a missing file names neither it nor the cure
     options = {"readonly": True, "create": False, "max_readers": _MOST_READERS, "readahead": False}
     try:
+        _reserve_lock_file(folder)
+    except OSError:  # no room or no right to write one: then nobody has written here, and no lock is needed
+        return _whole(lmdb.open(str(folder), lock=False, **options), data)
+    try:
         environment = lmdb.open(str(folder), **options)
     except (lmdb.ReadonlyError, lmdb.LockError, PermissionError):
         environment = lmdb.open(str(folder), lock=False, **options)  # a read-only medium has no writer either
@@ -138,6 +157,22 @@ def _open_to_read(folder: Path) -> lmdb.Environment:
             raise
         environment = lmdb.open(str(folder), lock=False, **options)
     return _whole(environment, data)
+
+
+def _reserve_lock_file(folder: Path) -> None:
+    """Take room for the lock file; only while this process has no environment there (its locks would go)."""
+    path = folder / LOCK_FILE
+    if path.exists() or not hasattr(os, "posix_fallocate"):
+        return
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        os.posix_fallocate(descriptor, 0, _LOCK_BYTES)  # zeros nothing that another process has just written
+    except OSError as error:
+        path.unlink(missing_ok=True)
+        if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):
+            raise
+    finally:
+        os.close(descriptor)
 
 
 def _whole(environment: lmdb.Environment, data: Path) -> lmdb.Environment:

@@ -108,14 +108,23 @@ def encode_entry(key: bytes, arrays: dict[str, np.ndarray], fields: dict[str, Fi
     return _CHECKSUM.pack(_checksum(key, payload)) + payload
 
 
+def check_entry(key: bytes, entry: bytes) -> None:
+    """Compare an entry with its checksum.
+
+    Raises:
+        CacheError: it doesn't fit.
+    """
+    if len(entry) < 4 or _CHECKSUM.unpack_from(entry)[0] != _checksum(key, entry[4:]):
+        raise CacheError(f"entry {decode_key(key)!r} is damaged: its checksum doesn't fit its bytes.")
+
+
 def decode_entry(key: bytes, entry: bytes, fields: dict[str, Field]) -> dict[str, np.ndarray]:
     """Arrays of one entry, writable and owned by the caller.
 
     Raises:
         CacheError: the checksum doesn't fit, or the entry ends too early.
     """
-    if len(entry) < 4 or _CHECKSUM.unpack_from(entry)[0] != _checksum(key, entry[4:]):
-        raise CacheError(f"entry {decode_key(key)!r} is damaged: its checksum doesn't fit its bytes.")
+    check_entry(key, entry)
     offset, arrays = 4, {}
     for name, field in fields.items():
         axes = entry[offset]

@@ -33,7 +33,11 @@ class WriterLock:
             os.close(self._descriptor)
             raise _refusal(folder)
         _held.add(folder)
-        (folder / OWNER).write_text(f"process {os.getpid()} on {platform.node()}", encoding="utf-8")
+        try:
+            (folder / OWNER).write_text(f"process {os.getpid()} on {platform.node()}", encoding="utf-8")
+        except OSError:  # a full disk, mostly
+            self.release()
+            raise
 
     def release(self) -> None:
         """Let the next writer in."""

@@ -1,7 +1,7 @@
 """Writing a store: one LMDB transaction a call, one writer a store, a manifest that is always true."""
 import errno
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -13,7 +13,7 @@ from clip_plugins.errors import CacheError
 from clip_plugins.store import environments
 from clip_plugins.store.fields import Field, encode_entry, encode_key
 from clip_plugins.store.locking import LOCK, OWNER, WriterLock
-from clip_plugins.store.manifest import MANIFEST, Fingerprint, Manifest, check_fingerprint
+from clip_plugins.store.manifest import MANIFEST, Fingerprint, Manifest, check_fingerprint, shard_folders
 from clip_plugins.store.network import network_file_system
 
 _CHUNK = 4 << 20  # bytes
@@ -66,6 +66,14 @@ class StoreWriter:
             (keys[identifier], encode_entry(keys[identifier], dict(arrays), self.manifest.fields))
             for identifier, arrays in entries.items()
         )
+        self.put_encoded(encoded)
+
+    def put_encoded(self, encoded: Sequence[tuple[bytes, bytes]]) -> None:
+        """Write entries as they lie on disk (`Store.encoded`) into a store of the same fields, all or none.
+
+        Raises:
+            CacheError: see `put`.
+        """
         if self.manifest.is_complete:
             self._save(self.manifest.reopened())
         while True:
@@ -82,10 +90,27 @@ class StoreWriter:
         self._known.update(key for key, _ in encoded)
 
     def complete(self) -> None:
-        """Say in the manifest that nothing is missing, with count, size and checksum of the data file."""
-        size, checksum = checksum_file(self.path / environments.DATA)
-        manifest = self.manifest.reopened()
-        self._save(Manifest(manifest.fingerprint, manifest.fields, True, len(self), size, checksum))
+        """Say in the manifest that nothing is missing, with count, size and checksum of the data file.
+
+        Raises:
+            CacheError: shards are waiting to be absorbed or sealed; the manifest can't be written.
+        """
+        waiting = shard_folders(self.path)
+        if waiting:
+            raise CacheError(f"{self.path} has {len(waiting)} shards; absorb or seal them to complete it.")
+        self.seal(len(self), {})
+
+    def seal(self, count: int, shards: Mapping[str, str]) -> None:
+        """`complete` for a store some of whose entries stay in shards; see `shards.seal_shards`.
+
+        Args:
+            count: entries, those of shards included.
+            shards: name of each shard -> checksum of its data file.
+        """
+        with environments.explained(self.path):
+            size, checksum = checksum_file(self.path / environments.DATA)
+        manifest = self.manifest
+        self._save(Manifest(manifest.fingerprint, manifest.fields, True, count, size, checksum, dict(shards)))
 
     def close(self) -> None:
         """Let go of the store; it stays partial unless `complete` was called."""
@@ -116,8 +141,9 @@ class StoreWriter:
         if self.path.exists() and not self.path.is_dir():
             raise CacheError(f"{self.path} is a file; choose a folder for the cache.")
         if self.path.is_dir() and not (self.path / MANIFEST).exists():
-            ours = {LOCK, OWNER, f".{MANIFEST}.tmp"}
-            foreign = sorted(entry.name for entry in self.path.iterdir() if entry.name not in ours)
+            ours = {LOCK, OWNER, environments.NEW}
+            names = (entry.name for entry in self.path.iterdir())
+            foreign = sorted(n for n in names if n not in ours and not n.startswith(f".{MANIFEST}."))
             if foreign:
                 raise CacheError(f"{self.path} holds {foreign[0]!r} and is no cache; choose another folder.")
 
@@ -126,6 +152,8 @@ class StoreWriter:
         if kind:
             raise CacheError(f"{self.path} lies on {kind}, where LMDB must not write; use a local disk.")
         self._lock = WriterLock(self.path)
+        for leftover in self.path.glob(f".{MANIFEST}.*.tmp"):  # of a writer that was killed
+            leftover.unlink()
 
     def _open(self, fingerprint: Fingerprint, fields: dict[str, Field]) -> Manifest:
         if not (self.path / MANIFEST).exists():

@@ -13,13 +13,16 @@ from mmengine.registry import init_default_scope
 from PIL import Image
 
 import clip_plugins  # noqa: F401  (registers everything)
-from clip_plugins.detection.precompute import find_encoder, precompute_proposals
+from clip_plugins.detection.filling import find_encoder
+from clip_plugins.detection.launching import Processes
+from clip_plugins.detection.precompute import precompute_proposals
 from clip_plugins.detection.proposing import ProposalImages, build_dataset, flatten_pipeline
 from clip_plugins.encoders import save_weights
 from clip_plugins.encoders.tiny import TinyCLIP
 from clip_plugins.errors import CacheError, CheckpointError, ConfigError
 from clip_plugins.proposals.cache import CacheRecipe
-from clip_plugins.store import Store
+from clip_plugins.store import Store, StoreWriter, shard_path
+from tests.contrastive.processes import run_processes
 from tools.precompute_proposals import main as precompute_main
 from tools.proposal_cache import main as cache_main
 
@@ -66,7 +69,7 @@ def job(tmp_path_factory):
 
 def run(job, out, recipe=RECIPE, **options):
     config, root = job
-    options = {"checkpoint": str(root / "detector.pth"), "workers": 0, **options}
+    options = {"checkpoint": str(root / "detector.pth"), "processes": Processes(workers=0), **options}
     return precompute_proposals(config, options.pop("checkpoint"), out, recipe, **options)
 
 
@@ -135,9 +138,45 @@ def test_a_limited_run_stays_partial_and_is_finished_to_the_same_bytes(job, whol
 
 
 def test_worker_processes_change_nothing(job, whole, tmp_path, monkeypatch):
-    monkeypatch.setattr("clip_plugins.detection.precompute._FEW_IMAGES", 0)
-    run(job, tmp_path / "c", workers=2)
+    monkeypatch.setattr("clip_plugins.detection.filling._FEW_IMAGES", 0)
+    run(job, tmp_path / "c", processes=Processes(workers=2))
     assert contents(tmp_path / "c") == contents(whole)
+
+
+def run_rank(rank, ranks, config, root, out, keep_shards):
+    """What `--launcher pytorch` does in each process, once they have met."""
+    init_default_scope("mmdet")
+    processes = Processes("pytorch", 0, keep_shards=keep_shards)
+    return run((config, root), Path(out), processes=processes)
+
+
+@pytest.mark.parametrize("keep_shards", [False, True])
+def test_two_processes_give_the_same_bytes_as_one(job, whole, tmp_path, keep_shards):
+    config, root = job
+    counts = run_processes(run_rank, 2, config, root, str(tmp_path / "c"), keep_shards)
+    assert counts == [IMAGES, IMAGES] and Store(tmp_path / "c").is_complete
+    assert contents(tmp_path / "c") == contents(whole)
+    assert len(Store(tmp_path / "c").folders) == (3 if keep_shards else 1)
+
+
+def test_what_ranks_of_a_killed_run_left_is_taken_in_by_any_number_of_processes(job, whole, tmp_path):
+    run(job, tmp_path / "c", limit=7)
+    source = Store(whole)
+    for rank, identifiers in enumerate(([18, 21, 24], [36, 39, 42])):
+        with StoreWriter(shard_path(tmp_path / "c", rank), source.fingerprint, source.fields) as shard:
+            shard.put({identifier: source[identifier] for identifier in identifiers})
+    run(job, tmp_path / "c")
+    assert contents(tmp_path / "c") == contents(whole)
+    assert len(Store(tmp_path / "c").folders) == 1
+
+
+def test_parts_made_apart_merge_to_the_same_bytes(job, whole, tmp_path, capsys):
+    for part in (1, 2, 3):
+        run(job, tmp_path / str(part), processes=Processes(workers=0, part=(part, 3)))
+        assert not Store(tmp_path / str(part)).is_complete
+    assert cache_main(["merge", *(str(tmp_path / k) for k in "123"), "--out", str(tmp_path / "c")]) == 0
+    assert f"{IMAGES} images" in capsys.readouterr().out
+    assert Store(tmp_path / "c").is_complete and contents(tmp_path / "c") == contents(whole)
 
 
 def test_a_complete_cache_is_left_alone(job, whole):

@@ -9,6 +9,7 @@ example:
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 
@@ -35,9 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run(args: argparse.Namespace) -> None:
     """Measure, print and write."""
-    from clip_plugins.cli.benchmarks import write_benchmark
+    from clip_plugins.cli.benchmarks import clock_of, write_benchmark
     from clip_plugins.cli.seeds import write_between_marks
-    from clip_plugins.cli.timing import clock_of
     from clip_plugins.cli.vild_step import name_rows, paper_size_row, training_row
     from clip_plugins.cli.walk import markdown_table
 
@@ -45,8 +45,9 @@ def run(args: argparse.Namespace) -> None:
     rows = [training_row(args.rounds, clock), *name_rows(args.checkpoint, args.rounds, clock),
             paper_size_row(max(args.rounds // 4, 3), clock)]
     path = write_benchmark("vild_step", rows)
-    shown = [{key: f"{value:.4g}" if isinstance(value, float) else value for key, value in one.items()}
-             for one in rows]
+    shown = [{key: f"{value:.4g}" if isinstance(value, float) else value
+              for key, value in asdict(row).items()}
+             for row in rows]
     if args.readme is not None:
         write_between_marks(args.readme, "tools/benchmarks/vild_step.py", markdown_table(shown))
     print(f"\n{markdown_table(shown)}\nwritten: {path}")
