@@ -39,13 +39,8 @@ def on_public_data(config: Config, folder: Path) -> Config:
         key: _moved(value, folder, SMALLER if key.endswith("_dataloader") else {})
         for key, value in copy.deepcopy(config.to_dict()).items()
     }
-    content["model"] = _slim(content["model"])
-    content["model"]["backbone"].update(init_cfg=None, base_channels=8)
-    content["model"]["neck"]["in_channels"] = [32, 64, 128, 256]
+    content["model"] = slim_model(content["model"])
     content["default_hooks"]["checkpoint"]["save_last"] = False
-    training, testing = content["model"]["train_cfg"], content["model"]["test_cfg"]
-    training["rcnn"]["sampler"]["num"], training["rpn_proposal"]["max_per_img"] = 16, 40
-    testing["rcnn"]["max_per_img"], testing["rpn"]["max_per_img"] = 20, 20
     for encoder in filter(None, (content.get("encoder"), content["model"]["roi_head"].get("encoder"))):
         encoder.update(model=small_clip(encoder["model"]), pretrained=None)
     return Config(content, filename=config.filename)
@@ -71,6 +66,17 @@ def _moved(value: Any, folder: Path, sizes: dict[int, int]) -> Any:
     if isinstance(value, str) and value.startswith(ROOTS):
         return str(folder / value) + ("/" if value.endswith("/") else "")
     return sizes.get(value, value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def slim_model(model: dict[str, Any]) -> dict[str, Any]:
+    """A detector with an eighth of the channels, random weights and few regions."""
+    slim = _slim(copy.deepcopy(model))
+    slim["backbone"].update(init_cfg=None, base_channels=8)
+    slim["neck"]["in_channels"] = [32, 64, 128, 256]
+    training, testing = slim["train_cfg"], slim["test_cfg"]
+    training["rcnn"]["sampler"]["num"], training["rpn_proposal"]["max_per_img"] = 16, 40
+    testing["rcnn"]["max_per_img"], testing["rpn"]["max_per_img"] = 20, 20
+    return slim
 
 
 def _slim(value: Any, key: str = "") -> Any:
