@@ -2,6 +2,7 @@
 from pathlib import Path
 
 import pytest
+import torch
 from mmengine.registry import DefaultScope
 
 SIZES = {"train": 6, "captions": 12, "val": 2, "test": 2, "drawings": 4}
@@ -31,6 +32,15 @@ def tiny_ov_shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("ov_shapes")
     build_ov_shapes(root, SIZES, workers=0, progress=False)
     return root
+
+
+@pytest.fixture(scope="module")
+def one_thread():
+    """For tests that fork: a child waits for ever for threads of its parent, which it doesn't have."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(autouse=True)

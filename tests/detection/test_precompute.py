@@ -32,7 +32,7 @@ RECIPE = CacheRecipe(max_proposals=5, images_per_group=3)
 
 
 @pytest.fixture(scope="module")
-def job(tmp_path_factory):
+def job(tmp_path_factory, one_thread):
     """A config with 24 small pictures of two sizes, and random weights of a detector and an encoder."""
     torch.manual_seed(0)
     root = tmp_path_factory.mktemp("job")

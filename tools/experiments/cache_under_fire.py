@@ -46,6 +46,7 @@ def run(args: argparse.Namespace) -> int:
     import dataclasses
 
     import numpy as np
+    import torch
 
     from clip_plugins.cli import cache_under_fire as fire
     from clip_plugins.cli.actors_under_fire import kill_actors
@@ -54,6 +55,7 @@ def run(args: argparse.Namespace) -> int:
     from clip_plugins.files import write_json
     from clip_plugins.proposals.cache import CacheRecipe
 
+    torch.set_num_threads(1)  # forked children haven't their parent's threads, and would wait for them
     recipe = CacheRecipe(max_proposals=20, images_per_group=4, dtype=args.dtype)
     job = fire.prepare_job(args.config, args.work_dir, args.images, recipe)
     job.run(job.fresh("warm"))
