@@ -78,6 +78,11 @@ def offences(command: str) -> list[str]:
     program, *rest = parts
     if program in PYTHONS:
         return found + python_offences(rest)
+    if program == "torchrun":  # its own options end where our tool begins
+        place = next((index for index, word in enumerate(rest) if word.startswith("tools/")), len(rest))
+        return found + python_offences(rest[place:]) if rest[place:] else [*found, "torchrun runs no tool"]
+    if program == "bash":
+        program = rest[0]
     if program == "make":
         targets = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
         return found + [f"no make target {word}" for word in rest
@@ -136,6 +141,9 @@ def test_wrong_commands_are_found():
         "tools/prepare_data.py has no --basis"]
     assert offences("X=$(python -m clip_plugins.configs path a --deep)") == [
         "clip_plugins.configs has no --deep"]
+    assert offences("torchrun --nproc-per-node 2 tools/train.py CONFIG --lauch x") == [
+        "tools/train.py has no --lauch"]
+    assert offences("bash tools/absent.sh 2") == ["no tools/absent.sh"]
     assert offences("make absent") == ["no make target absent"]
     assert offences('pip install "clip_plugins[everything]"') == ["no extra everything"]
     assert offences("clip train") == ["unknown program clip"]
