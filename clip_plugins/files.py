@@ -71,3 +71,14 @@ def write_json_lines(path: str | Path, rows: Iterable[Any]) -> None:
     """Writes one JSON value a line, atomically."""
     text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     write_atomically(path, text.encode())
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a rename inside a folder durable, where the system can."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

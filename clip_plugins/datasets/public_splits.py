@@ -95,6 +95,7 @@ class _Part:
     keep_empty: bool
 
     def images(self) -> Iterator[dict]:
+        """Entries that stay, each with a file name; their ids are known afterwards."""
         filled = None if self.keep_empty else {entry["image_id"] for entry, _ in self._wanted()}
         self.image_ids = set()
         for image in stream_list(self.source, "images"):
@@ -107,6 +108,7 @@ class _Part:
                 )
 
     def annotations(self) -> Iterator[JsonText]:
+        """Texts of the wanted entries; `images` has run before."""
         for entry, text in self._wanted():
             if entry["image_id"] not in self.image_ids:
                 raise DataError(
@@ -148,8 +150,8 @@ def prepare_lvis(train: str | Path, val: str | Path, folder: str | Path) -> dict
     """
     base, judged = Path(folder, "lvis_v1_train_base.json"), Path(folder, "lvis_v1_val_all.json")
     return {
-        str(base): write_public_split(train, base, lvis_split, only_base=True, keep_empty=True),
-        str(judged): write_public_split(val, judged, lvis_split, only_base=False, keep_empty=True),
+        str(out): write_public_split(source, out, lvis_split, only_base=out is base, keep_empty=True)
+        for source, out in ((train, base), (val, judged))
     }
 
 
@@ -167,6 +169,6 @@ def prepare_ov_coco(train: str | Path, val: str | Path, folder: str | Path) -> d
     """
     base, judged = Path(folder, "instances_train2017_base.json"), Path(folder, "instances_val2017_all.json")
     return {
-        str(base): write_public_split(train, base, ov_coco_split, only_base=True, keep_empty=False),
-        str(judged): write_public_split(val, judged, ov_coco_split, only_base=False, keep_empty=False),
+        str(out): write_public_split(source, out, ov_coco_split, only_base=out is base, keep_empty=False)
+        for source, out in ((train, base), (val, judged))
     }

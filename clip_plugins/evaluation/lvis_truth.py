@@ -99,6 +99,7 @@ class _Reader:
         self.size_of: dict[int, tuple[int, int]] = {}
 
     def add(self, key: str, entry: Mapping) -> None:
+        """Take one entry of one of the file's lists."""
         try:
             if key == "categories":
                 self.categories.append(
@@ -150,6 +151,7 @@ class _Reader:
         self.rows = []
 
     def truth(self) -> LVISTruth:
+        """What all entries amount to, sorted by id."""
         self._pack()
         rows = np.concatenate(self.chunks)
         self.categories.sort(key=lambda category: category["id"])

@@ -1,11 +1,10 @@
 """What a store says about itself: `manifest.json`, written whole or not at all."""
 import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from clip_plugins.errors import CacheError
-from clip_plugins.files import write_atomically
+from clip_plugins.files import sync_folder, write_atomically
 from clip_plugins.store.fields import Field
 
 PLAIN, SHARDED = 1, 2  # format versions: all entries in one data file, or some in sealed shards
@@ -134,14 +133,3 @@ def member_folders(folder: Path, manifest: Manifest) -> list[Path]:
     for shard in shards:
         check_same_kind(folder, shard)
     return [*shards, folder]
-
-
-def sync_folder(folder: Path) -> None:
-    """Make a rename inside a folder durable, where the system can."""
-    if os.name != "posix":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

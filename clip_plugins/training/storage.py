@@ -1,14 +1,13 @@
 """Where checkpoints are kept: a file is whole and was read back before it has its name."""
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from mmengine.fileio import LocalBackend, register_backend
 
 from clip_plugins.compat import load_checkpoint
 from clip_plugins.errors import CheckpointError
-from clip_plugins.files import write_atomically
+from clip_plugins.files import sync_folder, write_atomically
 
 NAME = "clip_plugins.durable"  # of the backend, in `backend_args`
 BLOCK_BYTES = 1 << 22
@@ -37,7 +36,7 @@ class DurableBackend(LocalBackend):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             write_atomically(path, obj, verify=verify)
-            _sync_folder(path.parent)
+            sync_folder(path.parent)
         except OSError as error:
             raise CheckpointError(
                 f"the checkpoint {path} can't be written ({error.strerror}); make room or choose another "
@@ -76,14 +75,3 @@ def _require_equal(written: Path, content: bytes, path: Path) -> None:
     if position != len(content):
         raise CheckpointError(f"the disk gave back other bytes of {path} than were written, from byte "
                               f"{position:,} on; check the disk, then go on with --resume.")
-
-
-def _sync_folder(folder: Path) -> None:
-    """Let the new name survive a power cut, where folders can be synced."""
-    if os.name != "posix":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -6,10 +6,3 @@ _base_ = [
 ]
 train_cfg, val_cfg = None, None
 model = dict(roi_head=dict(encoder={{_base_.encoder}}))
-test_pipeline = [
-    dict(type="clip_plugins.LoadImage"),
-    dict(type="Resize", scale=(1024, 1024), keep_ratio=True),
-    dict(type="LoadAnnotations", with_bbox=True),
-    dict(type="PackDetInputs", meta_keys=("img_id", "img_path", "ori_shape", "img_shape", "scale_factor")),
-]
-test_dataloader = dict(dataset=dict(pipeline=test_pipeline))
