@@ -84,12 +84,12 @@ class Chain:
             _say(f"{place} {step.name}: done before")
             return
         _say(f"{place} {step.name}\n    python {shlex.join(step.command)}")
-        started = time.perf_counter()
+        started = time.time()
         self._execute(step, threads)
-        seconds = time.perf_counter() - started
-        record = json.dumps({"key": step.key(), "seconds": seconds, "command": list(step.command)})
-        write_atomically(self._record(step), record.encode())
-        _say(f"{place} {step.name}: {seconds:.0f} s")
+        ended = time.time()
+        record = {"key": step.key(), "started": started, "ended": ended, "command": list(step.command)}
+        write_atomically(self._record(step), json.dumps(record).encode())
+        _say(f"{place} {step.name}: {ended - started:.0f} s")
 
     def is_done(self, step: Step) -> bool:
         """Whether the same command has left its files, with the same inputs."""
@@ -99,8 +99,13 @@ class Chain:
         return json.loads(record.read_text())["key"] == step.key()
 
     def seconds(self, steps: Sequence[Step]) -> float:
-        """Time that the steps took when they ran, in seconds."""
-        return sum(json.loads(self._record(step).read_text())["seconds"] for step in steps)
+        """Time in which at least one of the steps ran, in seconds: side by side counts once."""
+        records = [json.loads(self._record(step).read_text()) for step in steps]
+        total, until = 0.0, 0.0
+        for started, ended in sorted((record["started"], record["ended"]) for record in records):
+            total += max(ended - max(started, until), 0.0)
+            until = max(until, ended)
+        return total
 
     def _record(self, step: Step) -> Path:
         return self.records / f"{step.name.replace(' ', '_').replace('/', '_')}.json"

@@ -1,3 +1,4 @@
+import json
 import sys
 from pathlib import Path
 
@@ -62,6 +63,13 @@ def test_the_time_of_steps_that_were_done_before_counts(tmp_path):
     spent = chain.seconds(work)
     chain.run(work)
     assert spent == chain.seconds(work) > 0
+
+
+def test_steps_that_ran_side_by_side_count_once(tmp_path):
+    chain = Chain(tmp_path)
+    for name, started, ended in (("a", 10, 20), ("b", 12, 25), ("c", 100, 101)):
+        (chain.records / f"{name}.json").write_text(json.dumps({"started": started, "ended": ended}))
+    assert chain.seconds([Step(name, (), outputs=()) for name in "cab"]) == 15 + 1
 
 
 def test_commands_run_in_this_interpreter(tmp_path):
