@@ -57,4 +57,4 @@ def walk(folder: Path, rows: tuple[Row, ...], seed: int) -> Walk:
     """
     return Walk(folder=folder, base_config=config_of("base"), rows=rows, groups=GROUPS,
                 prepared=(DATA / "annotations" / "instances_train.json",), seed=seed,
-                cache_arguments=("--max-proposals", str(PROPOSALS_AN_IMAGE)))
+                caches={"proposals": ("--max-proposals", str(PROPOSALS_AN_IMAGE))})

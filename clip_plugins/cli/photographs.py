@@ -55,7 +55,7 @@ class PhotographJob:
                 groups=groups,
                 prepared=(self.root / name / "instances_train.json", self.encoder),
                 seed=self.seed,
-                cache_arguments=("--max-proposals", str(PROPOSALS_AN_IMAGE)),
+                caches={"proposals": ("--max-proposals", str(PROPOSALS_AN_IMAGE))},
             )
             for name, groups in GROUPS.items()
         }

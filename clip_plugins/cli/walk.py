@@ -2,8 +2,8 @@
 import json
 import logging
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -29,6 +29,8 @@ class Row:
         weights: Title of the row whose trained weights are tested; None: its own.
         is_trained: False where nothing is learned on top of the base detector.
         options: `key=value` overrides at test time.
+        training: `key=value` overrides in training.
+        cache: Name of the proposal cache that it learns from.
     """
 
     method: str
@@ -36,11 +38,13 @@ class Row:
     weights: str | None = None
     is_trained: bool = True
     options: tuple[str, ...] = ()
+    training: tuple[str, ...] = ()
+    cache: str = "proposals"
 
 
 @dataclass(frozen=True)
 class Walk:
-    """What is walked: a base detector, its proposal cache and the rows that start from both.
+    """What is walked: a base detector, its proposal caches and the rows that start from both.
 
     Args:
         folder: Where checkpoints, caches and results go.
@@ -49,7 +53,7 @@ class Walk:
         groups: Suffixes of the metric (`ov/ap50_<group>`) that are the columns.
         prepared: Files that decide whether everything must run again (annotations, manifest of the data).
         seed: Seed of every training.
-        cache_arguments: Further arguments of tools/precompute_proposals.py.
+        caches: Name of a proposal cache -> further arguments of tools/precompute_proposals.py.
     """
 
     folder: Path
@@ -58,27 +62,21 @@ class Walk:
     groups: tuple[str, ...]
     prepared: tuple[Path, ...] = ()
     seed: int = 0
-    cache_arguments: tuple[str, ...] = ()
+    caches: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def base_checkpoint(self) -> Path:
         """Weights of the base detector."""
         return checkpoint_of(self.base_config, self.folder / "base")
 
-    @property
-    def cache(self) -> Path:
-        """Folder of the proposal cache."""
-        return self.folder / "proposals"
+    def cache(self, row: Row) -> Path:
+        """Folder of the proposal cache of a row."""
+        return self.folder / row.cache
 
     def steps(self) -> list[Step]:
         """The commands in order."""
         train_base = self._train("base", self.base_config, self.folder / "base", inputs=self.prepared)
-        cache = Step(
-            "proposals",
-            ("tools/precompute_proposals.py", str(self.base_config), str(self.base_checkpoint), "--out",
-             str(self.cache), *self.cache_arguments),
-            outputs=(self.cache / "manifest.json",), inputs=(self.base_config, self.base_checkpoint))
-        steps = [train_base, cache]
+        steps = [train_base, *(self._fill(name, arguments) for name, arguments in self.caches.items())]
         for row in self.rows:
             if row.is_trained and row.weights is None:
                 steps.append(self._train_row(row))
@@ -104,6 +102,13 @@ class Walk:
         owner = next(other for other in self.rows if other.method == (row.weights or row.method))
         return checkpoint_of(owner.config, self.folder_of(owner))
 
+    def _fill(self, name: str, arguments: Sequence[str]) -> Step:
+        folder = self.folder / name
+        return Step(name,
+                    ("tools/precompute_proposals.py", str(self.base_config), str(self.base_checkpoint),
+                     "--out", str(folder), *arguments),
+                    outputs=(folder / "manifest.json",), inputs=(self.base_config, self.base_checkpoint))
+
     def _train(self, name: str, config: Path, folder: Path, options: Sequence[str] = (),
                inputs: Sequence[Path] = (), is_alone: bool = True) -> Step:
         overrides = ("--cfg-options", f"train_cfg.val_begin={NEVER}", *options)
@@ -113,9 +118,10 @@ class Walk:
                     outputs=(checkpoint_of(config, folder),), inputs=(config, *inputs), is_alone=is_alone)
 
     def _train_row(self, row: Row) -> Step:
-        options = [f"load_from={self.base_checkpoint}", *cache_options(row.config, self.cache)]
+        cache = self.cache(row)
+        options = [f"load_from={self.base_checkpoint}", *cache_options(row.config, cache), *row.training]
         return self._train(row.method, row.config, self.folder_of(row), options,
-                           inputs=(self.base_checkpoint, self.cache / "manifest.json"), is_alone=False)
+                           inputs=(self.base_checkpoint, cache / "manifest.json"), is_alone=False)
 
     def _test_row(self, row: Row) -> Step:
         overrides = ("--cfg-options", *row.options) if row.options else ()

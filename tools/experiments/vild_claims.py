@@ -1,0 +1,60 @@
+"""What ViLD's paper claims, each claim decided by rows of its own on ov_shapes, over several seeds.
+
+Goes on from what tools/experiments/vild.py left in the same folder, or makes it. Resumable.
+
+example:
+  python tools/experiments/vild_claims.py --seeds 0 1 2 --readme configs/vild/README.md
+"""
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """The command line; nothing heavy is imported before it is known to be right."""
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--work-dir", type=Path, default=Path("work_dirs/experiments/vild_claims"))
+    parser.add_argument("--trained", type=Path, default=Path("work_dirs/experiments/vild"),
+                        help="folder of tools/experiments/vild.py (default: %(default)s)")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--readme", type=Path, metavar="FILE.md", help="put the table between its marks, too")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the tool and give its exit code."""
+    args = parse_arguments(arguments)
+    from clip_plugins.cli import door
+    return door(lambda: run(args), debug=args.debug)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Walk the main experiment and the claims' rows once a seed; write mean and spread."""
+    from clip_plugins.cli.claims import claim_walk, first_stage_steps, recall_table, tables_by_claim
+    from clip_plugins.cli.ov_shapes import prepare_step
+    from clip_plugins.cli.seeds import mean_and_spread, write_between_marks
+    from clip_plugins.cli.steps import TRAININGS, Chain
+    from clip_plugins.cli.walk import write_summary
+
+    tables, recalls, minutes = [], [], 0.0
+    for seed in args.seeds:
+        job = claim_walk(args.trained / f"seed_{seed}", seed)
+        steps = [prepare_step(), *job.steps(), *first_stage_steps(job)]
+        chain = Chain(job.folder)
+        chain.run(steps, workers=TRAININGS)
+        tables.append(job.table())
+        recalls.append(recall_table(job))
+        minutes += chain.seconds(steps) / 60
+    rows, recall_rows = mean_and_spread(tables), mean_and_spread(recalls)
+    text = tables_by_claim(rows, recall_rows)
+    write_summary(args.work_dir, [*rows, *recall_rows], minutes, args.seeds, text)
+    if args.readme is not None:
+        write_between_marks(args.readme, "tools/experiments/vild_claims.py", text)
+    print(f"\n{text}\nwritten: {args.work_dir}/summary.json, {args.work_dir}/summary.md")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
