@@ -72,6 +72,12 @@ def test_every_method_has_a_metafile():
     assert [str(folder) for folder in methods if not (folder / "metafile.yml").is_file()] == []
 
 
+def test_every_config_is_in_a_metafile():
+    named = {model["Config"] for content in metafiles().values() for model in content["Models"]}
+    assert named == {str(path.relative_to(ROOT)) for path in (ROOT / "configs").rglob("*.py")
+                     if "_base_" not in path.parts}
+
+
 def test_metafiles_speak_of_configs_that_exist():
     for content in metafiles().values():
         collections = {collection["Name"] for collection in content["Collections"]}

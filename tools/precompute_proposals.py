@@ -49,6 +49,8 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     parser.add_argument("--local-rank", "--local_rank", type=int, default=0, help=argparse.SUPPRESS)
     parser.add_argument("--cfg-options", nargs="+", default=[], metavar="KEY=VALUE",
                         help="overrides, e.g. encoder.precision=bf16")
+    parser.add_argument("--safe-config", action="store_true",
+                        help="for configs of strangers: JSON or YAML that names only what is registered")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     return parser.parse_args(arguments)
 
@@ -70,8 +72,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         recipe = CacheRecipe(max_proposals=args.max_proposals, nms_iou=args.nms, scales=args.scales,
                              crop=args.crop, dtype=args.dtype, images_per_group=args.images_per_group,
                              batch_size=args.batch_size)
-        count = precompute_proposals(load_config(args.config, args.cfg_options), args.checkpoint, args.out,
-                                     recipe, split=args.split, boxes=args.boxes, limit=args.limit,
+        config = load_config(args.config, args.cfg_options, is_safe=args.safe_config)
+        count = precompute_proposals(config, args.checkpoint, args.out, recipe, split=args.split,
+                                     boxes=args.boxes, limit=args.limit,
                                      processes=Processes(args.launcher, args.workers, args.part,
                                                          args.keep_shards))
         if is_main_process():

@@ -56,7 +56,9 @@ def test_help_has_an_example_and_imports_nothing_heavy(name: str, tool):
     assert "example" in run.stdout and f"tools/{name}" in run.stdout
 
 
-@pytest.mark.parametrize("arguments", [("train", "toy.py"), ("test", "toy.py", "weights.pth")])
+@pytest.mark.parametrize("arguments", [
+    ("train", "toy.py"), ("test", "toy.py", "weights.pth"),
+    ("precompute_proposals", "toy.py", "weights.pth", "--out", "cache")])
 def test_a_program_is_no_safe_config(arguments: tuple[str, ...], in_process, capsys):
     assert in_process(*arguments, "--safe-config") == 2
     assert "a safe config is JSON or YAML, got toy.py" in capsys.readouterr().err
