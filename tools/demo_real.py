@@ -44,13 +44,10 @@ def run(folder: Path, root: Path, seed: int) -> None:
         return
     job = PhotographJob(folder, root, seed)
     job.set_environment()
-    seconds = 0.0
-    for name, steps in job.chains().items():
-        chain = Chain(folder / name)
-        chain.run(steps, workers=TRAININGS)
-        seconds += chain.seconds(steps)
+    chain, steps = Chain(folder), job.steps()
+    chain.run(steps, workers=TRAININGS)
     tables = {name: walk.table() for name, walk in job.walks().items()}
-    text = write_summaries(folder, tables, seconds / 60, seed)
+    text = write_summaries(folder, tables, chain.seconds(steps) / 60, seed)
     pictures = [str(draw_walk(walk, tables[name])) for name, walk in job.walks().items()]
     print(f"\n{text}\nwritten: {folder / 'summary.json'}, {folder / 'summary.md'}, {', '.join(pictures)}")
 

@@ -55,14 +55,15 @@ class PhotographJob:
                 groups=groups,
                 prepared=(self.root / name / "instances_train.json", self.encoder),
                 seed=self.seed,
+                name=name,
                 caches={"proposals": ("--max-proposals", str(PROPOSALS_AN_IMAGE))},
             )
             for name, groups in GROUPS.items()
         }
 
-    def chains(self) -> dict[str, list[Step]]:
-        """Folder below `folder` -> the commands whose records lie there, in order."""
-        return {"clip": [self._train_clip()], **{name: walk.steps() for name, walk in self.walks().items()}}
+    def steps(self) -> list[Step]:
+        """The commands in order."""
+        return [self._train_clip(), *(step for walk in self.walks().values() for step in walk.steps())]
 
     def set_environment(self) -> None:
         """Tell the configs of all commands where things are."""

@@ -54,6 +54,8 @@ class Walk:
         prepared: Files that decide whether everything must run again (annotations, manifest of the data).
         seed: Seed of every training.
         caches: Name of a proposal cache -> further arguments of tools/precompute_proposals.py.
+        name: Stands before the names of its steps where several walks share a chain; the base detectors then
+            train side by side.
     """
 
     folder: Path
@@ -63,6 +65,7 @@ class Walk:
     prepared: tuple[Path, ...] = ()
     seed: int = 0
     caches: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    name: str = ""
 
     @property
     def base_checkpoint(self) -> Path:
@@ -75,7 +78,8 @@ class Walk:
 
     def steps(self) -> list[Step]:
         """The commands in order."""
-        train_base = self._train("base", self.base_config, self.folder / "base", inputs=self.prepared)
+        train_base = self._train("base", self.base_config, self.folder / "base", inputs=self.prepared,
+                                 is_alone=not self.name)
         steps = [train_base, *(self._fill(name, arguments) for name, arguments in self.caches.items())]
         for row in self.rows:
             if row.is_trained and row.weights is None:
@@ -102,9 +106,12 @@ class Walk:
         owner = next(other for other in self.rows if other.method == (row.weights or row.method))
         return checkpoint_of(owner.config, self.folder_of(owner))
 
+    def _named(self, step: str) -> str:
+        return f"{self.name} {step}".lstrip()
+
     def _fill(self, name: str, arguments: Sequence[str]) -> Step:
         folder = self.folder / name
-        return Step(name,
+        return Step(self._named(name),
                     ("tools/precompute_proposals.py", str(self.base_config), str(self.base_checkpoint),
                      "--out", str(folder), *arguments),
                     outputs=(folder / "manifest.json",), inputs=(self.base_config, self.base_checkpoint))
@@ -112,7 +119,7 @@ class Walk:
     def _train(self, name: str, config: Path, folder: Path, options: Sequence[str] = (),
                inputs: Sequence[Path] = (), is_alone: bool = True) -> Step:
         overrides = ("--cfg-options", f"train_cfg.val_begin={NEVER}", *options)
-        return Step(f"train {name}",
+        return Step(self._named(f"train {name}"),
                     ("tools/train.py", str(config), "--work-dir", str(folder), "--seed", str(self.seed),
                      "--resume", *overrides),
                     outputs=(checkpoint_of(config, folder),), inputs=(config, *inputs), is_alone=is_alone)
@@ -126,7 +133,7 @@ class Walk:
     def _test_row(self, row: Row) -> Step:
         overrides = ("--cfg-options", *row.options) if row.options else ()
         mismatch = () if row.is_trained else ("--allow-mismatch",)
-        return Step(f"test {row.method}",
+        return Step(self._named(f"test {row.method}"),
                     ("tools/test.py", str(row.config), str(self.checkpoint(row)), "--work-dir",
                      str(self.folder_of(row)), "--out", str(self.results(row)), "--show-dir",
                      str(self.pictures(row)), *mismatch, *overrides),

@@ -52,11 +52,16 @@ def test_configs_follow_the_folders_of_the_command_line(job: PhotographJob):
 
 
 def test_clip_comes_first_and_both_sets_wait_for_it(job: PhotographJob):
-    chains = job.chains()
-    assert list(chains) == ["clip", "coco_tiny", "wild"]
-    assert chains["clip"][-1].outputs == (job.encoder,)
-    for name in ("coco_tiny", "wild"):
-        assert job.encoder in chains[name][0].inputs
+    clip, *others = job.steps()
+    assert clip.outputs == (job.encoder,) and clip.is_alone
+    bases = {step.name: step for step in others if step.name.endswith("train base")}
+    assert list(bases) == ["coco_tiny train base", "wild train base"]
+    assert all(job.encoder in base.inputs and not base.is_alone for base in bases.values())
+
+
+def test_steps_of_both_sets_have_names_of_their_own(job: PhotographJob):
+    names = [step.name for step in job.steps()]
+    assert len(set(names)) == len(names)
 
 
 def test_chance_is_the_ensemble_without_knowledge_of_names():
