@@ -1,0 +1,53 @@
+"""`tools/sketch.py`: sketch a picture or a folder with the recipe of a config."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from clip_plugins.cli.config import load_config, set_seed
+from clip_plugins.cli.runner import build_runner
+from clip_plugins.errors import ConfigError
+
+ALPHA = "alpha"
+
+
+def sketch(picture: str | Path, config: str | Path, out: str | Path, overrides: Sequence[str] = (),
+           mask: str | None = None, first: str | None = None) -> Path:
+    """Sketch a picture or the pictures of a folder.
+
+    Args:
+        picture: file or folder.
+        config: recipe, a config of a SketchRunner.
+        out: folder of the sketches.
+        overrides: `key=value`, such as `strokes=[4,8]` or `model.schedule.iterations=500`.
+        mask: `alpha`, or a file or folder of masks; None: the config's.
+        first: SVG to begin with.
+
+    Returns:
+        `out`.
+
+    Raises:
+        ConfigError: the config is none of a sketch runner.
+        DataError: see `SketchRunner.train`.
+    """
+    cfg = load_config(config, overrides)
+    if cfg.get("runner_type") != "clip_plugins.SketchRunner":
+        raise ConfigError(f"{config} is no config of a SketchRunner; use one of configs/clipasso")
+    set_seed(cfg, None)
+    cfg.work_dir = str(out)
+    cfg.pictures.path = str(picture)
+    if mask is not None:
+        cfg.pictures.mask = mask_config(mask)
+    options = dict(cfg.get("options") or {})
+    options.pop("judge", None)  # it knows the names of the config's own pictures
+    cfg.options = {**options, "first": first} if first else options
+    build_runner(cfg).train()
+    return Path(out)
+
+
+def mask_config(asked: str) -> dict[str, Any]:
+    """Config of the mask that `--mask` asks for."""
+    if asked == ALPHA:
+        return {"type": "clip_plugins.AlphaMask"}
+    return {"type": "clip_plugins.FileMask", "path": asked}

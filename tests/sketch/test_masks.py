@@ -1,0 +1,107 @@
+import numpy as np
+import pytest
+import torch
+from mmengine.structures import BaseDataElement, InstanceData, PixelData
+from PIL import Image
+
+from clip_plugins.errors import ConfigError, DataError
+from clip_plugins.registry import MODELS
+
+
+def build(kind: str, **arguments):
+    return MODELS.build({"type": f"clip_plugins.{kind}", **arguments})
+
+
+@pytest.fixture
+def picture(tmp_path):
+    path = tmp_path / "cat.png"
+    rgba = Image.new("RGBA", (6, 4), (10, 20, 30, 255))
+    rgba.paste((0, 0, 0, 0), (0, 0, 3, 4))
+    rgba.save(path)
+    return path
+
+
+def test_alpha_is_the_object(picture):
+    mask = build("AlphaMask")(picture)
+    assert mask.shape == (4, 6) and mask[:, 3:].all() and not mask[:, :3].any()
+
+
+def test_a_picture_without_alpha_is_told(tmp_path):
+    Image.new("RGB", (3, 3)).save(tmp_path / "plain.png")
+    with pytest.raises(DataError, match="no alpha channel"):
+        build("AlphaMask")(tmp_path / "plain.png")
+
+
+def test_masks_are_found_by_name_and_light_is_the_object(picture, tmp_path):
+    folder = tmp_path / "masks"
+    folder.mkdir()
+    light = np.zeros((4, 6), np.uint8)
+    light[0] = 255
+    Image.fromarray(light).save(folder / "cat.bmp")
+    for path in (folder, folder / "cat.bmp"):
+        assert np.array_equal(build("FileMask", path=str(path))(picture), light > 0)
+
+
+def test_missing_masks_and_those_of_another_size_are_told(picture, tmp_path):
+    folder = tmp_path / "masks"
+    folder.mkdir()
+    with pytest.raises(DataError, match=r"holds no mask cat\.png"):
+        build("FileMask", path=str(folder))(picture)
+    Image.new("L", (5, 5)).save(folder / "cat.png")
+    with pytest.raises(DataError, match="5 x 5 pixels, the picture 6 x 4"):
+        build("FileMask", path=str(folder))(picture)
+
+
+class Finder:
+    """A model that finds what it is told to."""
+
+    def __init__(self, **found):
+        self.found = BaseDataElement(**found)
+
+    def test_step(self, inputs):
+        assert inputs["img_path"][0].endswith("cat.png")
+        return [self.found]
+
+
+def model_mask(**found):
+    mask = build("ModelMask", config={}, checkpoint=None, texts=["cat", "background"])
+    mask._model, mask._pipeline = Finder(**found), lambda results: results
+    return mask
+
+
+def instances(scores, **fields):
+    return InstanceData(scores=torch.tensor(scores), **fields)
+
+
+def test_boxes_of_a_detector_are_filled_and_weak_ones_left_out(picture):
+    boxes = torch.tensor([[1.0, 0, 3, 2], [-4, 3, 9, 9], [0, 0, 6, 4]])
+    mask = model_mask(pred_instances=instances([0.9, 0.4, 0.1], bboxes=boxes))(picture)
+    expected = np.zeros((4, 6), bool)
+    expected[0:2, 1:3] = True
+    expected[3] = True
+    assert np.array_equal(mask, expected)
+
+
+def test_the_best_detection_counts_however_weak(picture):
+    boxes = torch.tensor([[0.0, 0, 2, 2], [3, 0, 6, 4]])
+    assert model_mask(pred_instances=instances([0.01, 0.02], bboxes=boxes))(picture).sum() == 12
+
+
+def test_masks_of_a_detector_outrank_its_boxes(picture):
+    masks = torch.zeros(1, 4, 6, dtype=torch.bool)
+    masks[0, 1, 1] = True
+    found = instances([0.9], bboxes=torch.tensor([[0.0, 0, 6, 4]]), masks=masks)
+    assert model_mask(pred_instances=found)(picture).sum() == 1
+
+
+def test_of_a_segmentor_the_first_name_is_taken(picture):
+    labels = torch.ones(1, 4, 6, dtype=torch.long)
+    labels[:, :2] = 0
+    assert model_mask(pred_sem_seg=PixelData(data=labels))(picture).sum() == 12
+
+
+def test_nothing_found_and_configs_without_pipeline_are_told(picture):
+    with pytest.raises(DataError, match="cat, background: not found in"):
+        model_mask(pred_instances=instances([], bboxes=torch.zeros(0, 4)))(picture)
+    with pytest.raises(ConfigError, match="use a detector's"):
+        build("ModelMask", config={"model": {}}, checkpoint=None, texts="cat")(picture)
