@@ -1,0 +1,248 @@
+"""GroupViT (arXiv 2202.11094): segmentation that emerges from captions, as an mmseg segmentor.
+
+Training: captions and the nouns in them supervise groups of patches (figure 2). Test: each group takes the
+name that its embedding is nearest to, each pixel the name of its group.
+
+Letters: B images, K prompts an image, G groups, C widths of the towers, D joint width, N names, M negatives.
+"""
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from mmengine.structures import BaseDataElement, PixelData
+from mmseg.structures import SegDataSample
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from clip_plugins.contrastive.precision import training_precision
+from clip_plugins.errors import ConfigError
+from clip_plugins.files import read_json
+from clip_plugins.registry import MODELS
+from clip_plugins.segmentation.groupvit import inference
+from clip_plugins.segmentation.groupvit.batches import CaptionBatch
+from clip_plugins.segmentation.groupvit.losses import SoftMaximumLoss, clamped_scale
+from clip_plugins.segmentation.groupvit.names import OwnTextSegmentor
+from clip_plugins.segmentation.groupvit.text import ProjectionMLP, build_text_tower, encode_distinct
+from clip_plugins.segmentation.groupvit.towers import GroupedImage
+
+START_SCALE = math.log(1 / 0.07)
+TRAINING_OPTIONS = {"contrastive", "multi_label", "share_temperature", "precision"}
+
+
+@dataclass(frozen=True)
+class SegmentedGroups:
+    """What one pass of the image tower says of a batch.
+
+    Args:
+        groups: (B, G, D) projected groups, not normalised.
+        image: (B, D) projected image, not normalised.
+        maps: (B, h·w, G) how much each patch belongs to each group.
+        grid: (h, w).
+        named: the groups compared with the names.
+        owners: (B, H, W) int64, the group of each pixel.
+        table: (B, G, N + M) score of each group for each name; of the background 1 or 0.
+    """
+
+    groups: Tensor
+    image: Tensor
+    maps: Tensor
+    grid: tuple[int, int]
+    named: inference.NamedGroups
+    owners: Tensor
+    table: Tensor
+
+
+@MODELS.register_module()
+class GroupViT(OwnTextSegmentor):
+    """Image tower with groupings, text tower, a projection of each.
+
+    Args:
+        image_tower: options of `GroupingTower`.
+        text_tower: `GroupViTText`, or an encoder of the registry (frozen, unless it says `trainable=True`).
+        embed_dim: D.
+        projector: options of both `ProjectionMLP`s.
+        train_cfg: `contrastive` and `multi_label`, configs of the losses (multi_label=None: captions alone);
+            `share_temperature`, one for both; `precision` of the towers: 'fp32', 'bf16' or 'auto'.
+        test_cfg: see `OpenVocabularySegmentor`; `background`, options of `BackgroundRule` or a JSON file with
+            them; `top_names`, how many names an image may show, None for all.
+        data_preprocessor: `GroupViTPreprocessor`.
+        init_cfg: as in mmengine.
+
+    Raises:
+        ConfigError: an unknown option of train_cfg.
+    """
+
+    def __init__(self, image_tower: dict, text_tower: dict, embed_dim: int = 256,
+                 projector: dict | None = None, train_cfg: dict | None = None, test_cfg: dict | None = None,
+                 data_preprocessor: dict | None = None, init_cfg: dict | list | None = None) -> None:
+        super().__init__(embed_dim=embed_dim, train_cfg=train_cfg, test_cfg=test_cfg,
+                         data_preprocessor=data_preprocessor, init_cfg=init_cfg)
+        self.image_tower = MODELS.build({"type": "clip_plugins.GroupingTower", **image_tower})
+        self.text_tower = build_text_tower(text_tower)
+        self.image_projector = ProjectionMLP(self.image_tower.width, embed_dim, **(projector or {}))
+        self.text_projector = ProjectionMLP(self.text_tower.width, embed_dim, **(projector or {}))
+        unknown = set(self.train_cfg) - TRAINING_OPTIONS
+        if unknown:
+            raise ConfigError(f"train_cfg has no {sorted(unknown)}; it knows {sorted(TRAINING_OPTIONS)}.")
+        self._build_losses(**self.train_cfg)
+        self.background_rule = _background_rule(self.test_cfg.get("background"))
+
+    def _build_losses(self, contrastive: dict | None = None, multi_label: dict | None = None,
+                      share_temperature: bool = False, precision: str = "fp32") -> None:
+        official = {"type": "clip_plugins.ContrastiveLoss", "merge_duplicates": False}
+        self.contrastive_loss: nn.Module = MODELS.build(contrastive or official)
+        self.multi_label_loss = None if multi_label is None else MODELS.build(multi_label)
+        self.precision = precision
+        self.logit_scale = nn.Parameter(torch.tensor(START_SCALE))
+        self.multi_label_logit_scale = None
+        if multi_label is not None and not share_temperature:
+            self.multi_label_logit_scale = nn.Parameter(torch.tensor(START_SCALE))
+
+    # ---------------------------------------------------------------- training
+
+    def loss(self, inputs: Tensor, data_samples: Sequence[BaseDataElement]) -> dict[str, Tensor]:
+        """Losses of a batch of images with captions and noun prompts.
+
+        Args:
+            inputs: (B, 3, H, W) normalised pixels.
+            data_samples: B samples of `CaptionsWithNouns`.
+
+        Returns:
+            `loss_contrastive`, `loss_multi_label`, and, to watch, the scale and how many groups own a patch.
+        """
+        batch = CaptionBatch.of(data_samples, inputs.device)
+        with training_precision(inputs.device.type, self.precision):
+            grouped = self.image_tower(inputs)
+            texts = encode_distinct(self.text_tower, batch.texts, inputs.device, truncate=True)
+        losses = self.feature_losses(grouped, texts.float().unflatten(0, (len(inputs), -1)), batch)
+        return {**losses, "logit_scale": clamped_scale(self.logit_scale.detach()),
+                "groups_in_use": grouped.occupied.float().sum(1).mean()}
+
+    def feature_losses(self, grouped: GroupedImage, texts: Tensor, batch: CaptionBatch | None = None
+                       ) -> dict[str, Tensor]:
+        """Losses of the towers' features.
+
+        Args:
+            grouped: of the image tower.
+            texts: (B, 1 + K, C) features, of the caption first; they share one statistic of the projector.
+            batch: which texts mean the same; None: none do.
+        """
+        texts = F.normalize(self.text_projector(texts), dim=-1)  # B×(1+K)×D
+        by_groups = isinstance(self.multi_label_loss, SoftMaximumLoss)
+        images = grouped.image.float()[:, None]
+        if by_groups:
+            images = torch.cat([images, grouped.groups.float()], dim=1)
+        images = F.normalize(self.image_projector(images), dim=-1)  # B×(1 or 1+G)×D
+        scale = clamped_scale(self.logit_scale)
+        keys = None if batch is None else batch.captions
+        losses = {"loss_contrastive": self.contrastive_loss(images[:, 0], texts[:, 0], scale, keys=keys)}
+        if self.multi_label_loss is None:
+            return losses
+        if self.multi_label_logit_scale is not None:
+            scale = clamped_scale(self.multi_label_logit_scale)
+        about = {} if batch is None else {"nouns": batch.nouns, "contained": batch.contained}
+        if by_groups:
+            images, about["occupied"] = images[:, 1:], grouped.occupied
+        else:
+            images = images[:, 0]
+        return {**losses, "loss_multi_label": self.multi_label_loss(images, texts[:, 1:], scale, **about)}
+
+    def _load_from_state_dict(self, state_dict: dict, prefix: str, *args: Any) -> None:
+        """A model without multi-label loss passes over that loss's temperature."""
+        if self.multi_label_logit_scale is None:
+            state_dict.pop(f"{prefix}multi_label_logit_scale", None)
+        super()._load_from_state_dict(state_dict, prefix, *args)
+
+    # ---------------------------------------------------------------- test
+
+    def columns_on(self, device: torch.device) -> Tensor:
+        """(N + M, 1): numbers of the columns of `SegmentedGroups.table`.
+
+        A score depends on all names through its softmax, so the table is made at once; of its columns, chunk
+        by chunk, pixels are painted.
+        """
+        return torch.arange(len(self._embeddings_on(device).columns), device=device)[:, None].float()
+
+    def extract_feat(self, inputs: Tensor) -> SegmentedGroups:
+        """(B, 3, H, W) normalised pixels -> named groups and who owns which pixel, in one pass."""
+        grouped = self.image_tower(inputs)
+        groups, image = self.image_projector(grouped.groups), self.image_projector(grouped.image)
+        maps = inference.group_maps(grouped.assignments)
+        owners = inference.pixel_groups(maps, grouped.grid, tuple(inputs.shape[-2:]))
+        named = self.name_groups(groups, image)
+        return SegmentedGroups(groups, image, maps, grouped.grid, named, owners, self.score_table(named))
+
+    def foreground_names(self) -> list[str]:
+        """What the columns of `NamedGroups` mean: the names but the background's; '' for negatives."""
+        name = None if self.background_rule is None else self.background_rule.name
+        negatives = len(self._embeddings_on(self.logit_scale.device).columns) - len(self.names)
+        return [other for other in self.names if other != name] + [""] * negatives
+
+    def _foreground(self, device: torch.device) -> Tensor:
+        """Columns that are compared by text: all but the background's."""
+        name = None if self.background_rule is None else self.background_rule.name
+        count = len(self._embeddings_on(device).columns)
+        kept = [column for column in range(count) if column >= len(self.names) or self.names[column] != name]
+        return torch.tensor(kept, device=device)
+
+    def name_groups(self, groups: Tensor, image: Tensor) -> inference.NamedGroups:
+        """Compare projected groups (B, G, D) and images (B, D) with the names, the background excluded."""
+        text = self._embeddings_on(groups.device).columns[self._foreground(groups.device)]
+        return inference.name_groups(F.normalize(groups, dim=-1), F.normalize(image, dim=-1), text,
+                                     clamped_scale(self.logit_scale), self.test_cfg.get("top_names", 5))
+
+    def score_table(self, named: inference.NamedGroups) -> Tensor:
+        """(B, G, N + M): scores of the names, and 1 in the column of the background where a group is that."""
+        foreground = self._foreground(named.scores.device)
+        table = named.scores.new_zeros(*named.scores.shape[:2], len(self.columns_on(named.scores.device)))
+        table[..., foreground] = named.scores
+        if self.background_rule is not None and self.background_rule.name in self.names:
+            column = self.names.index(self.background_rule.name)
+            table[..., column] = self.background_rule.is_background(named).to(table)
+        return table
+
+    def name_scores(self, features: SegmentedGroups, text: Tensor, size: tuple[int, int]) -> Tensor:
+        """Scores (B, n, H, W) of the columns whose numbers (n, 1) are given; see `columns_on`."""
+        return inference.paint(features.table[..., text[:, 0].long()], features.owners)
+
+
+    def predict(self, inputs: Tensor,
+                data_samples: Sequence[SegDataSample] | None = None) -> list[SegDataSample]:
+        """See `OpenVocabularySegmentor.predict`.
+
+        Where the original images have the inputs' size no scores are mixed: each group's best name is that of
+        its pixels, and no scores of pixels are made, however many names there are.
+        """
+        metas = [{}] * len(inputs) if data_samples is None else [one.metainfo for one in data_samples]
+        size = tuple(inputs.shape[-2:])
+        is_mixed = self.test_cfg.mode != "whole" or self.test_cfg.get("keep_logits", False)
+        if is_mixed or not all(_keeps_size(meta, size) for meta in metas):
+            return super().predict(inputs, data_samples)
+        seen = self.extract_feat(inputs)
+        best = seen.table.argmax(-1).clamp(max=len(self.names))  # B×G
+        labels = best.gather(1, seen.owners.flatten(1)).unflatten(1, size)
+        samples = [SegDataSample() for _ in inputs] if data_samples is None else list(data_samples)
+        for sample, found in zip(samples, labels):
+            sample.pred_sem_seg = PixelData(data=found[None])
+        return samples
+
+
+def _keeps_size(metainfo: Mapping, size: tuple[int, int]) -> bool:
+    """Whether an input of H×W pixels is the original image as it was: not resized, mirrored or filled up."""
+    padding = metainfo.get("img_padding_size", metainfo.get("padding_size", (0,) * 4))
+    original = tuple(metainfo.get("ori_shape", size))[:2]
+    return original == size and not any(padding) and not metainfo.get("flip")
+
+
+def _background_rule(options: Any) -> inference.BackgroundRule | None:
+    if isinstance(options, str):
+        options = read_json(options)
+    try:
+        return None if options is None else inference.BackgroundRule(**options)
+    except TypeError as error:
+        raise ConfigError(f"test_cfg.background is {options}; it needs threshold, and at will statistic, "
+                          f"keeps_best and name ({error}).") from error
