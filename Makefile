@@ -18,8 +18,14 @@ $(READY): constraints.txt pyproject.toml setup.py
 demo: $(READY)  ## Train, test and draw an open-vocabulary detector on generated scenes (about 25 minutes on 2 cores).
 	$(BIN)/python tools/demo.py
 
-demo-real: $(READY)  ## The same on real photographs, where they are (about 60 minutes on 2 cores; resumable).
+demo-real: $(READY)  ## The same on real photographs, where they are (about 50 minutes on 2 cores; resumable).
 	$(BIN)/python tools/demo_real.py
+
+demo-segment: $(READY)  ## Train, test and draw two open-vocabulary segmentors on generated scenes (resumable).
+	$(BIN)/python tools/demo_segment.py
+
+demo-sketch: $(READY)  ## Sketch generated objects with 4 to 16 strokes and let another CLIP name them (about 10 minutes).
+	$(BIN)/python tools/demo_sketch.py
 
 test: $(READY)  ## Run every test.
 	$(BIN)/python -m pytest
@@ -28,4 +34,4 @@ lint: $(READY)  ## Style and architecture: ruff and import-linter.
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
 
-.PHONY: help install demo demo-real test lint
+.PHONY: help install demo demo-real demo-segment demo-sketch test lint

@@ -21,6 +21,7 @@ if not any(("-m", command) in zip(sys.orig_argv, sys.orig_argv[1:]) for command 
         evaluation,
         images,
         proposals,
+        sketch,
         training,
         visualization,
         vocabulary,
@@ -29,5 +30,8 @@ if not any(("-m", command) in zip(sys.orig_argv, sys.orig_argv[1:]) for command 
     if find_spec("mmdet"):
         from clip_plugins import detection  # noqa: F401
 
+    if find_spec("mmseg"):
+        from clip_plugins import segmentation  # noqa: F401
+
     __all__ += ["compat", "contrastive", "datasets", "encoders", "evaluation", "images", "proposals",
-                "training", "visualization", "vocabulary"]
+                "sketch", "training", "visualization", "vocabulary"]

@@ -1,9 +1,10 @@
 """The one door through which pictures come in: fixed formats, limits, one meaning for every kind of pixel."""
+from collections.abc import Callable
 from io import BytesIO
 from os import PathLike, fspath
 from pathlib import Path
 from struct import error as StructError
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -18,6 +19,7 @@ DEEP_GREY = ("I;16", "I;16L", "I;16B", "I;16N")
 ALPHA = ("RGBA", "LA", "PA", "RGBa", "La")
 
 Source = str | PathLike | bytes
+T = TypeVar("T")
 
 
 def read_image(source: Source, max_pixels: int = MAX_PIXELS, max_side: int = MAX_SIDE) -> np.ndarray:
@@ -45,14 +47,34 @@ def open_image(source: Source, max_pixels: int = MAX_PIXELS, max_side: int = MAX
     Raises:
         DataError: the file is missing, not JPEG, PNG, WEBP, BMP or TIFF, damaged, or above the limits.
     """
+    return _read(source, _as_rgb, (max_pixels, max_side))
+
+
+def read_alpha(source: Source, max_pixels: int = MAX_PIXELS, max_side: int = MAX_SIDE) -> np.ndarray | None:
+    """The opacity of a picture's pixels, turned as `open_image` turns it.
+
+    Args:
+        source: a path, or the bytes of a file.
+        max_pixels: largest width x height.
+        max_side: largest width or height, in pixels.
+    Returns:
+        H x W uint8, 255 opaque; None where the picture has no transparency.
+    Raises:
+        DataError: see `open_image`.
+    """
+    return _read(source, _alpha_of, (max_pixels, max_side))
+
+
+def _read(source: Source, convert: Callable[[Image.Image, str], T], limits: tuple[int, int]) -> T:
+    """What `convert` makes of a loaded picture and of its name in messages."""
     name = "the image" if isinstance(source, bytes) else f"image {fspath(source)}"
     try:
         data = source if isinstance(source, bytes) else Path(source).read_bytes()
         with Image.open(BytesIO(data), formats=FORMATS) as image:
-            _check_size(image.size, name, max_pixels, max_side)
+            _check_size(image.size, name, *limits)
             image.load()
             ImageOps.exif_transpose(image, in_place=True)
-            return _as_rgb(image, name)
+            return convert(image, name)
     except FileNotFoundError as error:
         raise DataError(f"{name} not found; check the path") from error
     except UnidentifiedImageError as error:
@@ -67,6 +89,12 @@ def _check_size(size: tuple[int, int], name: str, max_pixels: int, max_side: int
     if size[0] * size[1] > max_pixels or max(size) > max_side:
         raise DataError(f"{name} has {size[0]} x {size[1]} pixels, allowed are {max_pixels:,} in all and "
                         f"{max_side:,} a side; scale it down, or raise max_pixels and max_side")
+
+
+def _alpha_of(image: Image.Image, _: str) -> np.ndarray | None:
+    if image.mode not in ALPHA and "transparency" not in image.info:
+        return None
+    return np.array(image.convert("RGBA").getchannel("A"))
 
 
 def _as_rgb(image: Image.Image, name: str) -> Image.Image:

@@ -23,3 +23,4 @@ VISUALIZERS = _child("visualizer", root.VISUALIZERS)
 FUNCTIONS = _child("function", root.FUNCTIONS)  # collate functions
 TASK_UTILS = _child("task util", root.TASK_UTILS)  # box coders
 OPTIM_WRAPPERS = _child("optimizer wrapper", root.OPTIM_WRAPPERS)
+RASTERISERS = _child("rasteriser", TASK_UTILS)  # strokes -> pictures

@@ -51,6 +51,13 @@ samples = [SegDataSample(metainfo=meta, gt_sem_seg=truth) for _ in range(2)]
 images = torch.randn(2, 3, 32, 32)
 model.train().loss(images, samples)["decode.loss_ce"].backward()
 found = model.eval().predict(images, samples)
+tiny = {"type": "clip_plugins.TinyCLIP", "pretrained": False}
+lseg = MODELS.build(dict(type="clip_plugins.LSeg", encoder=tiny,
+                         backbone=dict(type="clip_plugins.CLIPTaps", encoder=tiny),
+                         decoder=dict(in_channels=(64, 128, 256, 512), channels=8)))
+lseg.set_vocabulary(["star", "ring"])
+lseg.train().loss(images, samples)["loss_pixels"].backward()
+assert lseg.eval().predict(images)[0].pred_sem_seg.data.shape == (1, 32, 32)
 text = clip_plugins.encoders.build_encoder({"type": "clip_plugins.TinyCLIP"}).encode_texts(["star", "ring"])
 print(len(found), tuple(text.shape))
 """

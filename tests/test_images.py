@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageFile
 
 from clip_plugins.errors import DataError
-from clip_plugins.images import LoadImage, open_image, read_image
+from clip_plugins.images import LoadImage, open_image, read_alpha, read_image
 from clip_plugins.registry import TRANSFORMS
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
@@ -243,3 +243,17 @@ def test_sides_beyond_the_limits_and_none_are_refused(width: int, height: int):
 def test_a_path_with_a_zero_byte_is_one_sentence():
     with pytest.raises(DataError, match="damaged or unreadable"):
         read_image("a\0b.png")
+
+
+def test_alpha_comes_turned_and_is_none_where_there_is_none():
+    picture = Image.new("RGBA", (3, 2), (10, 20, 30, 255))
+    picture.putpixel((0, 0), (10, 20, 30, 7))
+    exif = Image.Exif()
+    exif[0x0112] = 3  # upside down
+    buffer = BytesIO()
+    picture.save(buffer, "PNG", exif=exif)
+    alpha = read_alpha(buffer.getvalue())
+    assert alpha.shape == (2, 3) and alpha[1, 2] == 7 and (alpha.ravel()[:-1] == 255).all()
+    opaque = BytesIO()
+    picture.convert("RGB").save(opaque, "PNG")
+    assert read_alpha(opaque.getvalue()) is None

@@ -1,8 +1,10 @@
-"""Look for any names in a picture or in a folder of pictures; writes drawings and detections.json.
+"""Look for any names in a picture or in a folder of pictures; writes drawings and what was found as JSON.
 
 example:
   python tools/image_demo.py photo.jpg configs/vild/CONFIG.py work_dirs/vild/iter_250.pth \\
       --texts "a red star, a green ring" --exemplar "mug=mug1.jpg,mug2.jpg" --out work_dirs/pictures
+  python tools/image_demo.py photo.jpg configs/lseg/CONFIG.py work_dirs/lseg/iter_500.pth \\
+      --texts "background, red star"
 """
 import argparse
 import sys
@@ -36,14 +38,26 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the tool and give its exit code."""
     args = parse_arguments(arguments)
-    from clip_plugins.cli import Asked, OpenVocabularyDetector, detect_images, door, load_config
+    from clip_plugins.cli import (
+        Asked,
+        OpenVocabularyDetector,
+        OpenVocabularyLabeller,
+        detect_images,
+        door,
+        is_segmentor,
+        load_config,
+        segment_images,
+    )
 
     def work() -> None:
         config = load_config(args.config, args.cfg_options, is_safe=args.safe_config)
         asked = Asked(args.texts, args.exemplar, args.exemplar_weight)
-        detector = OpenVocabularyDetector(config, args.checkpoint, asked, strict=not args.allow_mismatch,
-                                          device=args.device)
-        detect_images(args.image, detector, args.out, args.score)
+        kind = OpenVocabularyLabeller if is_segmentor(config) else OpenVocabularyDetector
+        model = kind(config, args.checkpoint, asked, strict=not args.allow_mismatch, device=args.device)
+        if is_segmentor(config):
+            segment_images(args.image, model, args.out)
+        else:
+            detect_images(args.image, model, args.out, args.score)
     return door(work, debug=args.debug)
 
 

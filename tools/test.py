@@ -16,7 +16,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("config", help="config file")
-    parser.add_argument("checkpoint", help="weights (.pth)")
+    parser.add_argument("checkpoint", nargs="?", help="weights (.pth); left out: the model as it is built")
     parser.add_argument("--texts", help='names to look for: "a red star, a green ring", or a file of them')
     parser.add_argument("--exemplar", action="append", default=[], metavar="NAME=PICTURE,PICTURE",
                         help='pictures of a name, e.g. "mug=mug1.jpg,mug2.jpg"; may be repeated')

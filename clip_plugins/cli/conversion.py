@@ -8,7 +8,15 @@ from pathlib import Path
 
 from clip_plugins.errors import CheckpointError
 
-MODULES = {"vild": "clip_plugins.detection.vild.checkpoints"}
+MODULES = {
+    "vild": "clip_plugins.detection.vild.checkpoints",
+    "groupvit": "clip_plugins.segmentation.groupvit.checkpoints",
+    "groupvit-hf": "clip_plugins.segmentation.groupvit.checkpoints",  # its keys tell the layout
+    "lseg": "clip_plugins.segmentation.lseg.convert",
+    "lseg-smoothing": "clip_plugins.segmentation.lseg.convert",
+    "lseg-zs": "clip_plugins.segmentation.lseg.convert",
+}
+OPTIONS = {"lseg-smoothing": ("--smoothing",)}
 SHOWN = 6  # keys a reason
 
 
@@ -16,7 +24,7 @@ def convert_checkpoint(method: str, source: str | Path, target: str | Path) -> s
     """Convert a checkpoint and say what was kept and dropped.
 
     Args:
-        method: 'vild'.
+        method: one of MODULES.
         source: the foreign file.
         target: .safetensors to write.
     Returns:
@@ -24,7 +32,7 @@ def convert_checkpoint(method: str, source: str | Path, target: str | Path) -> s
     Raises:
         CheckpointError: what the conversion says, or that its process died.
     """
-    command = [sys.executable, "-m", MODULES[method], str(source), str(target)]
+    command = [sys.executable, "-m", MODULES[method], *OPTIONS.get(method, ()), str(source), str(target)]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     if run.returncode:
         told = run.stderr.strip().splitlines() or [f"its process ended with {run.returncode}"]

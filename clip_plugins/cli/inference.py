@@ -1,6 +1,8 @@
 """`tools/image_demo.py`: look for any names in pictures."""
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -9,6 +11,7 @@ from mmengine.dataset import Compose, pseudo_collate
 from mmengine.logging import print_log
 from mmengine.registry import MODELS, init_default_scope
 from mmengine.runner import load_checkpoint
+from torch import nn
 from tqdm import tqdm
 
 from clip_plugins.cli.asking import Asked
@@ -45,15 +48,7 @@ class OpenVocabularyDetector:
                  texts: str | Sequence[str] | Vocabulary | Asked, *, strict: bool = True,
                  device: str | None = None) -> None:
         cfg = config if isinstance(config, Config) else load_config(config)
-        if checkpoint is not None:
-            require_checkpoint(checkpoint)
-        init_default_scope(cfg.get("default_scope") or "mmengine")
-        self.pipeline = Compose(inference_pipeline(cfg))
-        self.model = MODELS.build(cfg.model)
-        if checkpoint is not None:
-            loaded = load_checkpoint(self.model, str(checkpoint), map_location="cpu", strict=strict)
-            require_same_kind(loaded.get("state_dict", loaded), self.model.state_dict(), str(checkpoint))
-        self.model.to(device or ("cuda" if torch.cuda.is_available() else "cpu")).eval()
+        self.model, self.pipeline = load_model(cfg, checkpoint, strict, device)
         vocabulary = Asked.of(texts).vocabulary(prompts=hook_prompts(cfg))
         if vocabulary is None:
             raise VocabularyError('nothing to look for; give --texts "a cat, a dog" or --exemplar')
@@ -61,16 +56,34 @@ class OpenVocabularyDetector:
         self.names = tuple(vocabulary.names)
 
     @torch.inference_mode()
-    def detect(self, path: str | Path) -> Detections:
-        """Detections of one picture, in pixels of the original, best first.
+    def look(self, path: str | Path) -> Any:
+        """The model's data sample of one picture.
 
         Raises:
             DataError: the picture is missing or damaged.
         """
         inputs = self.pipeline({"img_path": str(path), "img_id": 0})
-        found = self.model.test_step(pseudo_collate([inputs]))[0].pred_instances.cpu().numpy()
+        return self.model.test_step(pseudo_collate([inputs]))[0]
+
+    def detect(self, path: str | Path) -> Detections:
+        """Detections of one picture, in pixels of the original, best first; see `look`."""
+        found = self.look(path).pred_instances.cpu().numpy()
         names = [self.names[label] for label in found.labels]
         return Detections(found.bboxes, names, found.scores).above(0.0)
+
+
+def load_model(config: Config, checkpoint: str | Path | None, strict: bool = True,
+               device: str | None = None) -> tuple[nn.Module, Compose]:
+    """The model of a config with trained weights, and what pictures go through."""
+    if checkpoint is not None:
+        require_checkpoint(checkpoint)
+    init_default_scope(config.get("default_scope") or "mmengine")
+    pipeline = Compose(inference_pipeline(config))
+    model = MODELS.build(config.model)
+    if checkpoint is not None:
+        loaded = load_checkpoint(model, str(checkpoint), map_location="cpu", strict=strict)
+        require_same_kind(loaded.get("state_dict", loaded), model.state_dict(), str(checkpoint))
+    return model.to(device or ("cuda" if torch.cuda.is_available() else "cpu")).eval(), pipeline
 
 
 def inference_pipeline(config: Config) -> list[ConfigDict]:
@@ -84,7 +97,8 @@ def inference_pipeline(config: Config) -> list[ConfigDict]:
         dataset = dataset["dataset"]
     if "pipeline" not in dataset:
         raise ConfigError("the config has no test_dataloader.dataset.pipeline; use a config of a detector")
-    return [step for step in dataset["pipeline"] if "Annotations" not in str(step["type"])]
+    return [step for step in dataset["pipeline"]
+            if not any(word in str(step["type"]) for word in ("Annotations", "LoadMask"))]
 
 
 def hook_prompts(config: Config) -> str | None:
@@ -125,25 +139,42 @@ def detect_images(source: str | Path, detector: OpenVocabularyDetector, out: str
     Raises:
         DataError: some pictures couldn't be read; all others are finished by then.
     """
-    images, out = find_images(source), Path(out)
-    root = Path(source) if Path(source).is_dir() else Path(source).parent
-    entries, unread = [], []
-    for path in tqdm(images, desc="detecting", unit="image", disable=len(images) == 1):
-        name = str(path.relative_to(root))
-        try:
-            found = detector.detect(path).above(score_threshold)
-            drawing = safe_name(name, ".png")
-            save_picture(draw_detections(read_image(path), found), out / drawing)
-        except DataError as error:
-            unread.append(str(error))
-            continue
-        entries.append({"image": name, "picture": drawing, "detections": _plain(found)})
-    write_results({"names": detector.names, "score_threshold": score_threshold, "images": entries},
-                  out / "detections.json")
-    if unread:
-        raise DataError(f"{len(unread)} of {len(images)} images couldn't be used; the first: {unread[0]}")
+    def work(path: Path, name: str) -> dict:
+        found = detector.detect(path).above(score_threshold)
+        drawing = save_picture(draw_detections(read_image(path), found), Path(out) / safe_name(name, ".png"))
+        return {"image": name, "picture": drawing.name, "detections": _plain(found)}
+    with each_picture(source, out, work, "detecting") as entries:
+        write_results({"names": detector.names, "score_threshold": score_threshold, "images": entries},
+                      Path(out) / "detections.json")
     print_log(f"{len(entries)} pictures and detections.json are in {out}", logger="current")
     return entries
+
+
+@contextmanager
+def each_picture(source: str | Path, out: str | Path, work: Callable[[Path, str], dict],
+                 doing: str) -> Iterator[list[dict]]:
+    """Work on every picture that can be read; complain about the others at the end of the block.
+
+    Args:
+        source: a picture or a folder.
+        out: folder of the results.
+        work: a picture and its path below `source` -> an entry.
+        doing: what the progress bar says.
+
+    Raises:
+        DataError: some pictures couldn't be read.
+    """
+    images = find_images(source)
+    root = Path(source) if Path(source).is_dir() else Path(source).parent
+    entries, unread = [], []
+    for path in tqdm(images, desc=doing, unit="image", disable=len(images) == 1):
+        try:
+            entries.append(work(path, str(path.relative_to(root))))
+        except DataError as error:
+            unread.append(str(error))
+    yield entries
+    if unread:
+        raise DataError(f"{len(unread)} of {len(images)} images couldn't be used; the first: {unread[0]}")
 
 
 def _plain(found: Detections) -> list[dict]:

@@ -16,7 +16,8 @@ from clip_plugins.cli.throughput import Throughput
 from clip_plugins.cli.training import require_checkpoint
 
 VOCABULARY_HOOK = "clip_plugins.VocabularyHook"
-PICTURES_HOOK = "clip_plugins.DetectionPictures"
+PICTURES_HOOKS = {"mmseg": "clip_plugins.SegmentationPictures"}  # by scope; all others draw boxes
+BOXES_HOOK = "clip_plugins.DetectionPictures"
 
 
 def test(config: str | Path | Config, checkpoint: str | Path | None, *,
@@ -56,7 +57,8 @@ def test(config: str | Path | Config, checkpoint: str | Path | None, *,
     if not asked.is_empty:
         set_asked(cfg, asked)
     if show_dir is not None:
-        add_hook(cfg, {"type": PICTURES_HOOK, "out_dir": show_dir, "names": names})
+        kind = PICTURES_HOOKS.get(cfg.get("default_scope"), BOXES_HOOK)
+        add_hook(cfg, {"type": kind, "out_dir": show_dir, "names": names})
     runner = build_runner(cfg)
     runner.load_checkpoint = functools.partial(runner.load_checkpoint, strict=strict)
     collector = DetectionCollector()

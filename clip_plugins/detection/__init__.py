@@ -1,7 +1,5 @@
 """Open-vocabulary detectors as mmdet heads."""
 from clip_plugins.detection import vild
-from clip_plugins.detection.autocast import AutocastOptimWrapper
-from clip_plugins.detection.backbone import CLIPBackbone
 from clip_plugins.detection.box_head import NormedBBoxHead
 from clip_plugins.detection.class_agnostic import ForgetNames
 from clip_plugins.detection.closed_vocabulary import ClosedVocabularyRoIHead
@@ -9,8 +7,6 @@ from clip_plugins.detection.rpn import NormedRPNHead
 from clip_plugins.detection.transforms import KeepProposals, PackOpenVocabularyInputs
 
 __all__ = [
-    "AutocastOptimWrapper",
-    "CLIPBackbone",
     "ClosedVocabularyRoIHead",
     "ForgetNames",
     "KeepProposals",

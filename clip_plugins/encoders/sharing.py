@@ -22,18 +22,28 @@ _lock = threading.Lock()
 
 
 class FrozenEncoder:
-    """The encoder contract without gradient, on a module that equal configs share.
+    """The encoder contract, without gradient unless asked, on a module that equal configs share.
 
     A plain object: an owner's `.train()`, `.to()`, `parameters()`, `state_dict()`, DDP and optimizers don't
     see it. Copies and pickles of an owner carry the config, never the weights.
 
     Args:
         cfg: config of a registered encoder.
+        is_differentiable: embeddings and features of images carry gradients to the pixels, where gradients
+            are on; the weights stay frozen.
     """
 
-    def __init__(self, cfg: Mapping[str, Any]) -> None:
+    def __init__(self, cfg: Mapping[str, Any], is_differentiable: bool = False) -> None:
         self.cfg = _complete(cfg)
+        self.is_differentiable = is_differentiable
         self._fingerprint: str | None = None
+
+    def differentiable(self) -> FrozenEncoder:
+        """The same shared module, whose image outputs carry gradients to the pixels."""
+        return FrozenEncoder(self.cfg, is_differentiable=True)
+
+    def _gradients(self) -> torch.set_grad_enabled:
+        return torch.set_grad_enabled(self.is_differentiable and torch.is_grad_enabled())
 
     @property
     def module(self) -> Encoder:
@@ -90,10 +100,10 @@ class FrozenEncoder:
             self._fingerprint = self.module.fingerprint
         return self._fingerprint
 
-    @torch.no_grad()
     def encode_image(self, pixels: Tensor, normalize: bool = False) -> Tensor:
         """(B, 3, H, W) -> (B, D) on the device of `pixels`."""
-        return self._on(pixels.device).encode_image(pixels, normalize)
+        with self._gradients():
+            return self._on(pixels.device).encode_image(pixels, normalize)
 
     @torch.no_grad()
     def encode_tokens(self, tokens: Tensor, normalize: bool = False) -> Tensor:
@@ -118,13 +128,27 @@ class FrozenEncoder:
         """Keys (B, h·w, C) of the last attention."""
         return self._on(pixels.device).keys(pixels)
 
-    @torch.no_grad()
     def features(self, pixels: Tensor, layers: Sequence[int]) -> list[Tensor]:
         """Maps (B, C, h, w) of the given layers."""
-        return self._on(pixels.device).features(pixels, layers)
+        with self._gradients():
+            return self._on(pixels.device).features(pixels, layers)
 
-    def __reduce__(self) -> tuple[type, tuple[dict[str, Any]]]:
-        return type(self), (self.cfg,)
+    def encode_with_features(self, pixels: Tensor, layers: Sequence[int]) -> tuple[Tensor, list[Tensor]]:
+        """Embeddings (B, D) and the layers' raw outputs of one pass; see TowerEncoder."""
+        with self._gradients():
+            return self._on(pixels.device).encode_with_features(pixels, layers)
+
+    @torch.no_grad()
+    def class_attention(self, pixels: Tensor) -> Tensor:
+        """Attention (B, layers, h, w) of a ViT's class token to the patches."""
+        return self._on(pixels.device).class_attention(pixels)
+
+    def layer_names(self) -> tuple[str, ...]:
+        """Names of the image tower's layers, in order."""
+        return self.module.layer_names()
+
+    def __reduce__(self) -> tuple[type, tuple[dict[str, Any], bool]]:
+        return type(self), (self.cfg, self.is_differentiable)
 
     def __repr__(self) -> str:
         return f"FrozenEncoder({self.cfg})"

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional as F
 
+from clip_plugins.encoders.attention import class_attention
 from clip_plugins.encoders.base import Encoder, check_pixels
 from clip_plugins.encoders.dense import project_tokens, resnet_dense, vit_dense_tokens
 from clip_plugins.encoders.positions import PositionResizer, pad_to_patches
@@ -202,17 +203,85 @@ class TowerEncoder(Encoder):
         Raises:
             ConfigError: a layer that the tower lacks.
         """
+        return [maps for maps, _ in self.taps(pixels, layers)]
+
+    def taps(self, pixels: Tensor, layers: Sequence[int]) -> list[tuple[Tensor, Tensor | None]]:
+        """`features`, each with the class token (B, C) of its layer; None where the tower has none."""
         pixels, replaced = self._sized(pixels)
-        count = self._layer_count()
-        wanted = [layer + count if layer < 0 else layer for layer in layers]
-        if not wanted or not all(0 <= layer < count for layer in wanted):
-            raise ConfigError(f"the tower has no layers {list(layers)}; choose from 0..{count - 1}.")
+        wanted = self._layers(layers)
+        if not wanted:
+            raise ConfigError(f"no layers are named; choose from 0..{self._layer_count() - 1}.")
         ordered = sorted(set(wanted))
+        has_token = isinstance(self.clip.visual, VisionTransformer)
+        options = {"output_extra_tokens": True} if has_token else {}
         with self.autocast():
             output = call_with(self.clip.visual, replaced, "forward_intermediates", pixels, indices=ordered,
-                               stop_early=True, intermediates_only=True)
+                               stop_early=True, intermediates_only=True, **options)
         maps = dict(zip(ordered, output["image_intermediates"]))
-        return [maps[layer].float() for layer in wanted]
+        tokens = dict(zip(ordered, output["image_intermediates_prefix"])) if has_token else {}
+        return [(maps[layer].float(), tokens[layer][:, 0].float() if has_token else None)
+                for layer in wanted]
+
+    def encode_with_features(self, pixels: Tensor, layers: Sequence[int]) -> tuple[Tensor, list[Tensor]]:
+        """Embeddings and the outputs of some layers from one pass.
+
+        Args:
+            pixels: (B, 3, H, W) normalised.
+            layers: as of `features`; none gives the embeddings alone.
+
+        Returns:
+            (B, D) as of `encode_image`, and a layer's whole output each: (B, C, h, w) of a ResNet, the class
+            token and all patches (B, 1 + h·w, C) of a ViT.
+
+        Raises:
+            ConfigError: a layer that the tower lacks.
+        """
+        wanted = self._layers(layers)
+        if not wanted:
+            return self.encode_image(pixels), []
+        pixels, replaced = self._sized(pixels)
+        # open_clip's ModifiedResNet pools the last layer that was asked for, so the last one always is
+        ordered = sorted({*wanted, self._layer_count() - 1})
+        is_vit = isinstance(self.clip.visual, VisionTransformer)
+        form = {"output_fmt": "NLC", "output_extra_tokens": True} if is_vit else {}
+        with self.autocast():
+            output = call_with(self.clip.visual, replaced, "forward_intermediates", pixels, indices=ordered,
+                               **form)
+        maps = output["image_intermediates"]
+        if is_vit:
+            maps = [torch.cat(parts, 1) for parts in zip(output["image_intermediates_prefix"], maps)]
+        found = dict(zip(ordered, maps))
+        return output["image_features"].float(), [found[layer].float() for layer in wanted]
+
+    def class_attention(self, pixels: Tensor) -> Tensor:
+        """Attention of the class token to the patches, mean over the heads of each block.
+
+        Args:
+            pixels: (B, 3, H, W) normalised.
+
+        Returns:
+            (B, layers, h, w) float32; with the class token's attention to itself a block sums to 1.
+
+        Raises:
+            ConfigError: the tower is no ViT of standard blocks.
+        """
+        tokens, grid = self._first_tokens(pixels)
+        with self.autocast():
+            return class_attention(self.clip.visual, tokens).unflatten(2, grid).float()
+
+    def layer_names(self) -> tuple[str, ...]:
+        """Names of the image tower's layers in order: `stem`, `layer1`, ... or `block0`, `block1`, ..."""
+        if isinstance(self.clip.visual, ModifiedResNet):
+            return ("stem", "layer1", "layer2", "layer3", "layer4")
+        return tuple(f"block{index}" for index in range(self._layer_count()))
+
+    def _layers(self, layers: Sequence[int]) -> list[int]:
+        """Layers counted from the start; raises ConfigError where the tower lacks one."""
+        count = self._layer_count()
+        wanted = [layer + count if layer < 0 else layer for layer in layers]
+        if not all(0 <= layer < count for layer in wanted):
+            raise ConfigError(f"the tower has no layers {list(layers)}; choose from 0..{count - 1}.")
+        return wanted
 
     def _layer_count(self) -> int:
         visual = self.clip.visual
@@ -230,18 +299,24 @@ class TowerEncoder(Encoder):
             pixels = pad_to_patches(pixels, visual.patch_size)
         return pixels, self.positions(visual, *pixels.shape[-2:])
 
-    def _last_tokens(self, pixels: Tensor) -> tuple[Tensor, tuple[int, int]]:
-        """Tokens (B, 1 + h·w, C) that enter the last block of a ViT, and (h, w)."""
+    def _first_tokens(self, pixels: Tensor) -> tuple[Tensor, tuple[int, int]]:
+        """Tokens (B, 1 + h·w, C) that enter the first block of a ViT, and (h, w)."""
         visual = self.clip.visual
         if not isinstance(visual, VisionTransformer):
             raise ConfigError(
-                f"a {type(visual).__name__} image tower has no dense features; use a ViT or ModifiedResNet."
+                f"a {type(visual).__name__} image tower has no patch tokens; use a ViT (for dense features a "
+                "ModifiedResNet does, too)."
             )
         pixels, replaced = self._sized(pixels)
         grid = tuple(side // patch for side, patch in zip(pixels.shape[-2:], visual.patch_size))
         with self.autocast():
-            tokens = call_with(visual, replaced, "_embeds", pixels)
-            for block in visual.transformer.resblocks[:-1]:
+            return call_with(visual, replaced, "_embeds", pixels), grid
+
+    def _last_tokens(self, pixels: Tensor) -> tuple[Tensor, tuple[int, int]]:
+        """Tokens (B, 1 + h·w, C) that enter the last block of a ViT, and (h, w)."""
+        tokens, grid = self._first_tokens(pixels)
+        with self.autocast():
+            for block in self.clip.visual.transformer.resblocks[:-1]:
                 tokens = block(tokens)
         return tokens, grid
 

@@ -6,11 +6,13 @@ from clip_plugins.vocabulary.embedding import (
     random_embeddings,
 )
 from clip_plugins.vocabulary.exemplars import mean_direction
+from clip_plugins.vocabulary.held import HeldVocabulary, joint_space
 from clip_plugins.vocabulary.hook import VocabularyHook, dataset_classes, find_open_vocabulary_model
 from clip_plugins.vocabulary.prompts import PromptSet, prompts
 from clip_plugins.vocabulary.vocabulary import Vocabulary
 
 __all__ = [
+    "HeldVocabulary",
     "PromptSet",
     "TextEmbeddings",
     "Vocabulary",
@@ -19,6 +21,7 @@ __all__ = [
     "dataset_classes",
     "embed",
     "find_open_vocabulary_model",
+    "joint_space",
     "mean_direction",
     "prompts",
     "random_embeddings",

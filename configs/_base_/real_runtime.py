@@ -1,6 +1,6 @@
 # Schedule of the detectors for photographs: 300 steps of 8.
 _base_ = "./detector_runtime.py"
-custom_imports = dict(imports=["clip_plugins", "clip_plugins.detection.backbone"], allow_failed_imports=False)
+custom_imports = dict(imports=["clip_plugins"], allow_failed_imports=False)
 max_iters = 300
 train_cfg = dict(type="clip_plugins.ResumableIterLoop", max_iters=max_iters, val_interval=max_iters)
 # CLIP's tower learns slowly: what it knows of names without boxes shall stay

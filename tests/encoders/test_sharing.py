@@ -55,6 +55,21 @@ def test_nothing_that_comes_out_has_a_gradient():
         assert not output.requires_grad
 
 
+def test_a_differentiable_encoder_passes_gradients_to_the_pixels_and_to_no_weight():
+    plain = build_encoder(CFG)
+    encoder = plain.differentiable()
+    pixels = torch.randn(1, 3, 64, 64, requires_grad=True)
+    embedding, features = encoder.encode_with_features(pixels, [2])
+    for output in (embedding, *features, encoder.encode_image(pixels), *encoder.features(pixels, [1])):
+        assert torch.autograd.grad(output.sum(), pixels, retain_graph=True)[0].abs().sum() > 0
+    assert encoder.module is plain.module
+    assert not any(parameter.requires_grad for parameter in encoder.module.parameters())
+    with torch.no_grad():
+        assert not encoder.encode_image(pixels).requires_grad
+    assert not plain.encode_with_features(pixels, [2])[0].requires_grad
+    assert pickle.loads(pickle.dumps(encoder)).is_differentiable
+
+
 def test_copies_and_pickles_of_an_owner_share_the_module():
     owner = Owner()
     assert copy.deepcopy(owner).encoder.module is owner.encoder.module

@@ -41,6 +41,32 @@ def test_layers_that_do_not_exist_are_refused(layers):
         OpenCLIP(small.resnet()).features(torch.randn(1, 3, 64, 64), layers)
 
 
+@BOTH
+def test_one_pass_gives_the_embeddings_and_the_features_of_two(make):
+    encoder = OpenCLIP(make())
+    pixels = torch.randn(2, 3, 64, 64)
+    embeddings, (second, first) = encoder.encode_with_features(pixels, [2, -3])
+    assert embeddings.allclose(encoder.encode_image(pixels), atol=1e-5)
+    for found, layer in ((second, 2), (first, -3)):
+        maps = encoder.features(pixels, [layer])[0]
+        if found.ndim == 3:  # a ViT's class token comes along
+            found = found[:, 1:].transpose(1, 2).unflatten(2, maps.shape[2:])
+        assert found.allclose(maps, atol=1e-5)
+
+
+def test_one_pass_without_layers_is_the_embedding_alone():
+    encoder, pixels = OpenCLIP(small.vit()), torch.randn(1, 3, 32, 32)
+    embeddings, features = encoder.encode_with_features(pixels, [])
+    assert features == [] and torch.equal(embeddings, encoder.encode_image(pixels))
+    with pytest.raises(ConfigError, match=r"0\.\.2"):
+        encoder.encode_with_features(pixels, [3])
+
+
+def test_layers_have_names():
+    assert OpenCLIP(small.vit()).layer_names() == ("block0", "block1", "block2")
+    assert OpenCLIP(small.resnet()).layer_names()[::4] == ("stem", "layer4")
+
+
 @pytest.mark.parametrize("pixels", [torch.zeros(3, 32, 32), torch.zeros(1, 3, 32, 32, dtype=torch.uint8)])
 def test_pixels_that_nobody_prepared_are_refused(pixels):
     with pytest.raises(ShapeError, match="preprocess"):

@@ -5,24 +5,21 @@ As a command it converts in a process of its own and says on stdout, as JSON, wh
 """
 from __future__ import annotations
 
-import json
 import math
 import sys
 import zipfile
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import save
 from torch import Tensor
 
 from clip_plugins.compat import load_checkpoint
 from clip_plugins.detection.vild.convert import BOX_HEAD, MASK_HEAD, TEXT_COLUMNS, convert
-from clip_plugins.errors import CheckpointError, ClipPluginsError
-from clip_plugins.files import write_atomically
+from clip_plugins.errors import CheckpointError
+from clip_plugins.training.foreign import ConversionReport, conversion_command, write_converted
 
 OFFICIAL, MMDET = "official", "mmdet"
 OPTIMISER = ("/Momentum", "/ExponentialMovingAverage", "/Adam", "/Adam_1")
@@ -31,21 +28,6 @@ SHARED = ("roi_head.bbox_head.shared_convs.", "roi_head.bbox_head.shared_fcs.", 
           "roi_head.mask_head.upsample.")
 # of class-agnostic heads alone: rows of (weight, bias)
 AGNOSTIC = {"roi_head.bbox_head.fc_reg.": 4, "roi_head.mask_head.conv_logits.": 1}
-
-
-@dataclass
-class Report:
-    """What became of a checkpoint.
-
-    Attributes:
-        layout: 'official' or 'mmdet'.
-        kept: number of our weights.
-        dropped: reason -> keys.
-    """
-
-    layout: str
-    kept: int = 0
-    dropped: dict[str, list[str]] = field(default_factory=dict)
 
 
 def read_tensors(path: str | Path) -> dict[str, Tensor]:
@@ -68,7 +50,7 @@ def read_tensors(path: str | Path) -> dict[str, Tensor]:
         raise CheckpointError(f"{path} is no whole file of plain arrays ({error}); write it anew.") from error
 
 
-def convert_tensors(weights: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], Report]:
+def convert_tensors(weights: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], ConversionReport]:
     """Weights of either layout -> ours.
 
     Args:
@@ -88,7 +70,7 @@ def convert_tensors(weights: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], R
                           f"{sorted(weights)[:2]}; give official ViLD variables or mmdet's Mask R-CNN.")
 
 
-def from_official(weights: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], Report]:
+def from_official(weights: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], ConversionReport]:
     """Official variables -> `roi_head.*`; see `convert_tensors`."""
     dropped: dict[str, list[str]] = defaultdict(list)
     heads = {}
@@ -102,7 +84,7 @@ def from_official(weights: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], Rep
         else:
             dropped["outside of the heads: backbone, pyramid and RPN are trained anew"].append(name)
     state = {f"roi_head.{name}": value.float() for name, value in convert(heads, _side(heads)).items()}
-    return state, Report(OFFICIAL, len(state), dict(dropped))
+    return state, ConversionReport(OFFICIAL, len(state), dict(dropped))
 
 
 def _side(heads: Mapping[str, Tensor]) -> int:
@@ -114,7 +96,7 @@ def _side(heads: Mapping[str, Tensor]) -> int:
     return math.isqrt(len(dense) // heads[convs[0]].shape[-1])
 
 
-def from_mmdet(weights: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], Report]:
+def from_mmdet(weights: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], ConversionReport]:
     """An mmdet Faster or Mask R-CNN -> start weights; see `convert_tensors`."""
     state, dropped = {}, defaultdict(list)
     for name, value in weights.items():
@@ -127,10 +109,10 @@ def from_mmdet(weights: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], Report
             dropped["classifier of fixed names: replaced by text embeddings"].append(name)
         else:
             dropped["no such part in ViLD"].append(name)
-    return state, Report(MMDET, len(state), dict(dropped))
+    return state, ConversionReport(MMDET, len(state), dict(dropped))
 
 
-def convert_file(source: str | Path, target: str | Path) -> Report:
+def convert_file(source: str | Path, target: str | Path) -> ConversionReport:
     """Convert a file.
 
     Args:
@@ -140,23 +122,10 @@ def convert_file(source: str | Path, target: str | Path) -> Report:
     Raises:
         CheckpointError: the source can't be read or converted, or the target has another suffix.
     """
-    if Path(target).suffix != ".safetensors":
-        raise CheckpointError(f"{target} has no suffix .safetensors; our weights are kept in that format.")
     state, report = convert_tensors(read_tensors(source))
-    Path(target).parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(target, save(state, metadata={"format": "pt", "layout": report.layout}))
+    write_converted(state, report, target)
     return report
 
 
-def main(arguments: list[str]) -> int:
-    """Convert and say how; 2 and one sentence where that fails."""
-    try:
-        sys.stdout.write(json.dumps(asdict(convert_file(*arguments))) + "\n")
-    except ClipPluginsError as error:
-        sys.stderr.write(f"{error}\n")
-        return 2
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(conversion_command(convert_file, sys.argv[1:]))

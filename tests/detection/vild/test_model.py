@@ -91,7 +91,7 @@ def test_cached_embeddings_of_another_width_are_refused():
 
 
 def test_text_embeddings_of_another_width_are_refused():
-    with pytest.raises(ShapeError, match="7 wide and the head 6"):
+    with pytest.raises(ShapeError, match="7 wide and the model 6"):
         small.build({}).roi_head.set_vocabulary(small.vocabulary(width=7))
 
 

@@ -1,4 +1,4 @@
-"""A CLIP image tower as backbone of an mmdet detector: where boxes are few, image-text pairs teach it to see.
+"""A CLIP image tower as backbone of an mmdet or mmseg model: where labels are few, pairs teach it to see.
 
 Letters: B images, H×W pixels, C channels.
 """
@@ -10,16 +10,18 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from clip_plugins.encoders import Encoder, build_encoder
+from clip_plugins.encoders.base import Encoder
+from clip_plugins.encoders.sharing import build_encoder
 from clip_plugins.registry import MODELS
 
 
 @MODELS.register_module()
 class CLIPBackbone(BaseModule):
-    """The image tower of an encoder; starts from CLIP's weights and learns on with the detector.
+    """The image tower of an encoder; starts from CLIP's weights and learns on with the model.
 
     The pixels must come normalised as the encoder's `preprocess` says (mean and std times 255 in mmdet's
-    `DetDataPreprocessor`). The text tower is left out: a detector's checkpoint has no use for it.
+    `DetDataPreprocessor` and mmseg's `SegDataPreProcessor`). The text tower is left out: a checkpoint of the
+    image model has no use for it.
 
     Args:
         encoder: config of the encoder, weights named there.

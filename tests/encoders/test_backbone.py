@@ -1,12 +1,8 @@
 from pathlib import Path
 
-import pytest
 import torch
 
-pytest.importorskip("mmdet")
-
-from clip_plugins.detection.backbone import CLIPBackbone
-from clip_plugins.encoders import build_encoder, save_weights
+from clip_plugins.encoders import CLIPBackbone, build_encoder, save_weights
 
 ENCODER = {
     "type": "clip_plugins.OpenCLIP",

@@ -1,0 +1,81 @@
+"""The background's offset: chosen on training scenes, where the truth of base names is known.
+
+Letters: B images, H×W pixels, N names, O offsets.
+"""
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from clip_plugins.errors import ConfigError, DataError
+from clip_plugins.evaluation.segmentation import iou_of, pixel_counts
+from clip_plugins.segmentation.labelling import BUDGET, RunningBest, name_chunks
+from clip_plugins.segmentation.open_vocabulary import OpenVocabularySegmentor
+
+
+@torch.no_grad()
+def object_margins(model: OpenVocabularySegmentor, inputs: Tensor, background: int) -> tuple[Tensor, Tensor]:
+    """The best name beside the background, and how far it is ahead of it.
+
+    Args:
+        model: with its names.
+        inputs: (B, 3, H, W) normalised pixels.
+        background: label of the background.
+
+    Returns:
+        (B, H, W) labels, none of them the background's; and margins: from which offset on it wins.
+    """
+    windows, best = model.look(inputs), RunningBest()
+    count, pixels = len(model.columns_on(inputs.device)), inputs[:, 0].numel()
+    for part in name_chunks(count, pixels, model.test_cfg.get("budget", BUDGET)):
+        scores = model.join_windows(windows, part, inputs.shape).clone()
+        if part.start <= background < part.stop:
+            scores[:, background - part.start] = -torch.inf
+        best.add(scores)
+    ground = model.join_windows(windows, slice(background, background + 1), inputs.shape)[:, 0]
+    return best.labels, best.scores - ground
+
+
+class OffsetSearch:
+    """mIoU at every offset, from one look at each image.
+
+    Args:
+        offsets: O candidates.
+        count: N.
+        background: label of the background.
+        ignore_index: label of ignored pixels of the truth.
+    """
+
+    def __init__(self, offsets: Sequence[float], count: int, background: int,
+                 ignore_index: int = 255) -> None:
+        if not len(offsets):
+            raise ConfigError("there are no offsets to choose from; give some.")
+        self.offsets, self.background, self.ignore_index = tuple(offsets), background, ignore_index
+        self.totals = np.zeros((len(self.offsets), 3, count), np.int64)
+
+    def add(self, labels: Tensor, margins: Tensor, truth: Tensor) -> None:
+        """Count the pixels of one image or batch: `object_margins`, and the truth of the same shape."""
+        for index, offset in enumerate(self.offsets):
+            found = torch.where(margins >= offset, labels, self.background).flatten()[None]
+            counts = pixel_counts(found, truth.flatten()[None], self.totals.shape[2], self.ignore_index)
+            self.totals[index] += counts.cpu().numpy()
+
+    def curve(self) -> np.ndarray:
+        """(O,) mIoU over the names that have true pixels, background included, 0..100.
+
+        Raises:
+            DataError: no pixel with a label was seen.
+        """
+        known = self.totals[0, 2] > 0
+        if not known.any():
+            raise DataError("no image has a labelled pixel; calibrate on scenes with masks.")
+        return np.array([100 * np.nan_to_num(iou_of(total))[known].mean() for total in self.totals])
+
+    def best(self) -> float:
+        """The offset with the largest mIoU; of equal ones the smallest in magnitude."""
+        curve = self.curve()
+        tied = [offset for offset, value in zip(self.offsets, curve) if value >= curve.max() - 1e-9]
+        return min(tied, key=abs)

@@ -1,0 +1,65 @@
+# ov_shapes: `python tools/prepare_data.py ov_shapes` makes it. Training masks are of base names only;
+# pixels of all other objects are ignored.
+data_root = "data/ov_shapes/"
+dataset_type = "clip_plugins.OpenVocabularySegDataset"
+
+train_pipeline = [
+    dict(type="clip_plugins.LoadImage"),
+    dict(type="clip_plugins.LoadMask"),
+    dict(type="RandomFlip", prob=0.5),
+    dict(type="PackSegInputs"),
+]
+test_pipeline = [
+    dict(type="clip_plugins.LoadImage"),
+    dict(type="clip_plugins.LoadMask"),
+    dict(type="PackSegInputs"),
+]
+train_dataloader = dict(
+    batch_size=16,
+    num_workers=2,
+    persistent_workers=True,
+    sampler=dict(type="InfiniteSampler", shuffle=True, seed=0),
+    dataset=dict(
+        type=dataset_type,
+        data_root=data_root,
+        class_file="annotations/names.json",
+        splits=("base",),
+        img_suffix=".png",
+        data_prefix=dict(img_path="images/train", seg_map_path="semantic/train"),
+        pipeline=train_pipeline,
+    ),
+)
+val_dataloader = dict(
+    batch_size=16,
+    num_workers=2,
+    persistent_workers=True,
+    drop_last=False,
+    sampler=dict(type="DefaultSampler", shuffle=False),
+    dataset=dict(
+        type=dataset_type,
+        data_root=data_root,
+        class_file="annotations/names.json",
+        img_suffix=".png",
+        data_prefix=dict(img_path="images/val", seg_map_path="semantic/val"),
+        test_mode=True,
+        pipeline=test_pipeline,
+    ),
+)
+test_dataloader = dict(
+    batch_size=16,
+    num_workers=2,
+    persistent_workers=True,
+    drop_last=False,
+    sampler=dict(type="DefaultSampler", shuffle=False),
+    dataset=dict(
+        type=dataset_type,
+        data_root=data_root,
+        class_file="annotations/names.json",
+        img_suffix=".png",
+        data_prefix=dict(img_path="images/test", seg_map_path="semantic/test"),
+        test_mode=True,
+        pipeline=test_pipeline,
+    ),
+)
+val_evaluator = dict(type="clip_plugins.OpenVocabularyIoU", nouns=True)
+test_evaluator = val_evaluator

@@ -1,0 +1,45 @@
+import pytest
+import torch
+
+pytest.importorskip("mmseg")
+
+from clip_plugins.errors import ConfigError, DataError
+from clip_plugins.segmentation.calibration import OffsetSearch, object_margins
+from tests.segmentation.tiny import COLOURS, colour_segmentor
+
+PIXELS = torch.rand(2, 3, 24, 32, generator=torch.Generator().manual_seed(0))
+GROUND = COLOURS.index("blue")
+
+
+@pytest.mark.parametrize("budget", [1, 1 << 24])
+@pytest.mark.parametrize("offset", [-0.4, 0.0, 0.3])
+def test_margins_say_what_an_offset_does(budget, offset):
+    labels, margins = object_margins(colour_segmentor(test_cfg={"budget": budget}), PIXELS, GROUND)
+    expected = colour_segmentor(background={"name": "blue", "offset": offset}).predict(PIXELS)
+    found = torch.where(margins >= offset, labels, GROUND)
+    assert torch.equal(found, torch.stack([sample.pred_sem_seg.data[0] for sample in expected]))
+
+
+def test_the_offset_with_the_largest_miou_is_chosen():
+    labels, margins = object_margins(colour_segmentor(), PIXELS, GROUND)
+    truth = torch.where(margins >= 0.25, labels, GROUND)
+    search = OffsetSearch((-0.5, 0.0, 0.25, 0.5), 3, GROUND)
+    for index in range(2):
+        search.add(labels[index], margins[index], truth[index])
+    assert search.best() == 0.25 and search.curve()[2] == 100
+
+
+def test_of_equal_offsets_the_smallest_is_taken():
+    search = OffsetSearch((-2.0, -1.0, 3.0), 2, 0)
+    everywhere = torch.ones(2, 2, dtype=torch.long)
+    search.add(everywhere, torch.full((2, 2), 5.0), everywhere)
+    assert search.best() == -1.0
+
+
+def test_without_labelled_pixels_or_offsets_there_is_nothing_to_choose():
+    search = OffsetSearch((0.0,), 2, 0)
+    search.add(torch.ones(1, 1), torch.zeros(1, 1), torch.full((1, 1), 255))
+    with pytest.raises(DataError, match="labelled"):
+        search.best()
+    with pytest.raises(ConfigError):
+        OffsetSearch((), 2, 0)
