@@ -1,32 +1,9 @@
-# What segmentors that train in minutes share: Muon, bf16 where it pays, hooks, logs; not the schedule.
-_base_ = "./muon.py"
+# What every segmentor that trains in minutes adds.
+_base_ = "./minutes_runtime.py"
 default_scope = "mmseg"
-custom_imports = dict(imports=["clip_plugins"], allow_failed_imports=False)
-val_cfg = dict(type="ValLoop")
-test_cfg = dict(type="TestLoop")
 # The tower learns slowly: what CLIP knows of names without masks shall stay.
-optim_wrapper = dict(
-    type="clip_plugins.AutocastOptimWrapper",
-    precision="auto",
-    clip_grad=dict(max_norm=10.0),
-    paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=0.2))),
-)
+optim_wrapper = dict(paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=0.2))))
 custom_hooks = [dict(type="clip_plugins.VocabularyHook")]
-default_hooks = dict(
-    timer=dict(type="IterTimerHook"),
-    logger=dict(type="LoggerHook", interval=20),
-    param_scheduler=dict(type="ParamSchedulerHook"),
-    checkpoint=dict(
-        type="clip_plugins.DurableCheckpointHook", by_epoch=False, interval=200, max_keep_ckpts=2
-    ),
-    nan_loss=dict(type="clip_plugins.StopOnNaNHook"),
-    sampler_seed=dict(type="DistSamplerSeedHook"),
-    visualization=dict(type="SegVisualizationHook"),
-)
-env_cfg = dict(cudnn_benchmark=False, mp_cfg=dict(mp_start_method="fork", opencv_num_threads=0))
+default_hooks = dict(checkpoint=dict(interval=200), visualization=dict(type="SegVisualizationHook"))
 visualizer = dict(type="SegLocalVisualizer", vis_backends=[dict(type="LocalVisBackend")])
-log_processor = dict(type="LogProcessor", window_size=20, by_epoch=False)
-log_level = "INFO"
-load_from = None
-resume = False
 randomness = dict(seed=0)
