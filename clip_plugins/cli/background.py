@@ -7,10 +7,10 @@ from mmengine.runner import load_checkpoint as load_into
 from tqdm import tqdm
 
 from clip_plugins.cli.config import load_config
-from clip_plugins.cli.training import require_checkpoint
 from clip_plugins.errors import ConfigError
 from clip_plugins.files import write_json
 from clip_plugins.registry import DATASETS, MODELS
+from clip_plugins.training.trained import require_checkpoint
 
 
 def calibrate(config: str | Path, checkpoint: str | Path, out: str | Path, images: int = 1000,

@@ -11,12 +11,13 @@ from mmengine.dataset import pseudo_collate
 from mmengine.registry import DATASETS
 from tqdm import tqdm
 
-from clip_plugins.cli.inference import hook_prompts, load_model
 from clip_plugins.errors import ConfigError
 from clip_plugins.files import write_json
 from clip_plugins.segmentation import OpenVocabularySegmentor
 from clip_plugins.segmentation.calibration import OffsetSearch, object_margins
+from clip_plugins.training.trained import load_model
 from clip_plugins.vocabulary import Vocabulary
+from clip_plugins.vocabulary.hook import hook_prompts
 
 OFFSETS = tuple(np.linspace(-8, 8, 65).round(4).tolist())
 

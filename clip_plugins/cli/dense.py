@@ -9,12 +9,13 @@ from mmengine.dataset import pseudo_collate
 from mmengine.logging import print_log
 from tqdm import tqdm
 
-from clip_plugins.cli.inference import find_images, load_model
+from clip_plugins.cli.inference import find_images
 from clip_plugins.errors import ConfigError
 from clip_plugins.proposals.cache import fingerprint_file
 from clip_plugins.segmentation import OpenVocabularySegmentor
 from clip_plugins.segmentation.dense_store import dense_entry, dense_fields, pooled
 from clip_plugins.store import StoreWriter
+from clip_plugins.training.trained import load_model
 
 GROUP = 8  # images a transaction
 

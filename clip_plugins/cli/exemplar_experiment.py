@@ -16,9 +16,9 @@ from clip_plugins.cli.config import load_config, set_seed
 from clip_plugins.cli.ov_shapes import DATA, GROUPS
 from clip_plugins.cli.runner import build_runner
 from clip_plugins.cli.threshold_experiment import annotation_file
-from clip_plugins.cli.training import require_checkpoint
 from clip_plugins.files import read_json
 from clip_plugins.images import open_image
+from clip_plugins.training.trained import require_checkpoint
 from clip_plugins.vocabulary import TextEmbeddings, Vocabulary, embed, random_embeddings
 from clip_plugins.vocabulary.hook import find_open_vocabulary_model
 

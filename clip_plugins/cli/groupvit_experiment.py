@@ -12,11 +12,11 @@ from mmengine.runner import load_checkpoint as load_into
 from tqdm import tqdm
 
 from clip_plugins.cli.config import load_config
-from clip_plugins.cli.training import require_checkpoint
 from clip_plugins.files import read_json
 from clip_plugins.registry import DATASETS, MODELS
 from clip_plugins.segmentation.groupvit.inference import STATISTICS, BackgroundRule
 from clip_plugins.segmentation.groupvit.tally import GroupTally, best_names
+from clip_plugins.training.trained import require_checkpoint
 from clip_plugins.vocabulary import Vocabulary, dataset_classes
 
 OFFICIAL = BackgroundRule(0.95)

@@ -6,25 +6,20 @@ from typing import Any
 
 import numpy as np
 import torch
-from mmengine.config import Config, ConfigDict
-from mmengine.dataset import Compose, pseudo_collate
+from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
 from mmengine.logging import print_log
-from mmengine.registry import MODELS, init_default_scope
-from mmengine.runner import load_checkpoint
-from torch import nn
 from tqdm import tqdm
 
 from clip_plugins.cli.asking import Asked
 from clip_plugins.cli.config import load_config
 from clip_plugins.cli.predictions import write_results
-from clip_plugins.cli.testing import VOCABULARY_HOOK
-from clip_plugins.cli.training import require_checkpoint
-from clip_plugins.compat.hostile_files import require_same_kind
-from clip_plugins.errors import ConfigError, DataError, VocabularyError
+from clip_plugins.errors import DataError, VocabularyError
 from clip_plugins.images import read_image
+from clip_plugins.training.trained import load_model
 from clip_plugins.visualization import Detections, draw_detections, safe_name, save_picture
 from clip_plugins.vocabulary import Vocabulary
-from clip_plugins.vocabulary.hook import find_open_vocabulary_model
+from clip_plugins.vocabulary.hook import find_open_vocabulary_model, hook_prompts
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 
@@ -70,41 +65,6 @@ class OpenVocabularyDetector:
         found = self.look(path).pred_instances.cpu().numpy()
         names = [self.names[label] for label in found.labels]
         return Detections(found.bboxes, names, found.scores).above(0.0)
-
-
-def load_model(config: Config, checkpoint: str | Path | None, strict: bool = True,
-               device: str | None = None) -> tuple[nn.Module, Compose]:
-    """The model of a config with trained weights, and what pictures go through."""
-    if checkpoint is not None:
-        require_checkpoint(checkpoint)
-    init_default_scope(config.get("default_scope") or "mmengine")
-    pipeline = Compose(inference_pipeline(config))
-    model = MODELS.build(config.model)
-    if checkpoint is not None:
-        loaded = load_checkpoint(model, str(checkpoint), map_location="cpu", strict=strict)
-        require_same_kind(loaded.get("state_dict", loaded), model.state_dict(), str(checkpoint))
-    return model.to(device or ("cuda" if torch.cuda.is_available() else "cpu")).eval(), pipeline
-
-
-def inference_pipeline(config: Config) -> list[ConfigDict]:
-    """The transforms of the test dataset without those that read annotations.
-
-    Raises:
-        ConfigError: the config has no test dataset with a pipeline.
-    """
-    dataset = (config.get("test_dataloader") or {}).get("dataset") or {}
-    while "dataset" in dataset:
-        dataset = dataset["dataset"]
-    if "pipeline" not in dataset:
-        raise ConfigError("the config has no test_dataloader.dataset.pipeline; use a config of a detector")
-    return [step for step in dataset["pipeline"]
-            if not any(word in str(step["type"]) for word in ("Annotations", "LoadMask"))]
-
-
-def hook_prompts(config: Config) -> str | None:
-    """The prompt set that the config's own vocabulary hook asks for."""
-    hooks = [hook for hook in config.get("custom_hooks", []) if hook.get("type") == VOCABULARY_HOOK]
-    return hooks[0].get("prompts") if hooks else None
 
 
 def find_images(path: str | Path) -> list[Path]:

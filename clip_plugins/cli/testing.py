@@ -13,9 +13,9 @@ from clip_plugins.cli.config import load_config, set_seed, set_work_dir
 from clip_plugins.cli.predictions import DetectionCollector, write_results
 from clip_plugins.cli.runner import build_runner
 from clip_plugins.cli.throughput import Throughput
-from clip_plugins.cli.training import require_checkpoint
+from clip_plugins.training.trained import require_checkpoint
+from clip_plugins.vocabulary.hook import VOCABULARY_HOOK
 
-VOCABULARY_HOOK = "clip_plugins.VocabularyHook"
 PICTURES_HOOKS = {"mmseg": "clip_plugins.SegmentationPictures"}  # by scope; all others draw boxes
 BOXES_HOOK = "clip_plugins.DetectionPictures"
 

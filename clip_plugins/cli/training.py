@@ -7,7 +7,7 @@ from mmengine.runner import find_latest_checkpoint
 
 from clip_plugins.cli.config import load_config, set_seed, set_work_dir
 from clip_plugins.cli.runner import build_runner, set_mixed_precision
-from clip_plugins.errors import CheckpointError
+from clip_plugins.training.trained import require_checkpoint
 
 
 def train(config: str | Path | Config, *, work_dir: str | None = None, amp: bool = False,
@@ -40,13 +40,3 @@ def train(config: str | Path | Config, *, work_dir: str | None = None, amp: bool
     if cfg.get("load_from"):
         require_checkpoint(cfg.load_from)
     build_runner(cfg).train()
-
-
-def require_checkpoint(path: str | Path) -> None:
-    """Fail before the model is built where a local checkpoint is missing; addresses pass.
-
-    Raises:
-        CheckpointError: there is no such file.
-    """
-    if "://" not in str(path) and not Path(path).expanduser().is_file():
-        raise CheckpointError(f"checkpoint not found: {path}; train it first or correct the path")

@@ -2,22 +2,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import ceil, floor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from mmengine.config import Config
-from mmengine.dataset import Compose, pseudo_collate
-from mmengine.registry import init_default_scope
-from mmengine.runner import load_checkpoint
+from mmengine.dataset import pseudo_collate
 
 from clip_plugins.errors import ConfigError, DataError
 from clip_plugins.images import read_alpha, read_image
 from clip_plugins.registry import MODELS
 from clip_plugins.sketch.target import binary_mask
+from clip_plugins.training.trained import load_model
 from clip_plugins.vocabulary import Vocabulary
-from clip_plugins.vocabulary.hook import find_open_vocabulary_model
+from clip_plugins.vocabulary.hook import find_open_vocabulary_model, hook_prompts
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff")
 
@@ -93,32 +93,43 @@ class AlphaMask:
 class ModelMask:
     """What one of this package's detectors or segmentors finds under a name.
 
-    A detector's masks, or its boxes where it has none; of a segmentor the pixels of the first name, so name
-    the rest after it ("a dog, background").
+    Of a detector the mask of its best detection, or the box where it has none; of a segmentor the pixels of
+    the first name. What else may be there is named after it ("a dog, grass, sky"); a segmentor's own
+    background is added by itself.
 
     Args:
         config: of the detector or segmentor.
         checkpoint: its weights; None takes the model as it is built.
-        texts: the names to look for; everything that a detector finds belongs to the object.
+        texts: the names to look for.
+        objects: how many of a detector's best detections are taken together; weak ones surround the best.
         score_threshold: weaker detections are left out; the best one always counts.
         device: None takes CUDA where there is one.
+
+    Raises:
+        ConfigError: no object.
+        VocabularyError: names that are empty or doubled.
     """
 
     def __init__(self, config: str | Path | Mapping[str, Any], checkpoint: str | Path | None,
-                 texts: str | Sequence[str], score_threshold: float = 0.3, device: str | None = None) -> None:
+                 texts: str | Sequence[str], objects: int = 1, score_threshold: float = 0.3,
+                 device: str | None = None) -> None:
+        if objects < 1:
+            raise ConfigError(f"objects={objects} leaves nothing to sketch; take 1 or more.")
         self.config = config
         self.checkpoint = checkpoint
-        self.vocabulary = Vocabulary.load(texts)
-        self.score_threshold = score_threshold
-        self.device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+        self.texts = texts
+        self.names = Vocabulary.load(texts).names  # what is wrong with them is told before a model is built
+        self.objects, self.score_threshold = objects, score_threshold
+        self.device = device
         self._model: torch.nn.Module | None = None
 
     def __call__(self, picture: str | Path) -> np.ndarray:
         """H×W bool of a picture's file.
 
         Raises:
-            ConfigError: the config has no test pipeline.
-            DataError: nothing was found.
+            ConfigError: the config can't be read, has no test pipeline, or its model takes no names.
+            CheckpointError: the weights are missing, damaged or of another model.
+            DataError: nothing was found, or a segmentor had nothing to tell the object from.
         """
         if self._model is None:
             self._build()
@@ -126,46 +137,62 @@ class ModelMask:
         with torch.inference_mode():
             found = self._model.test_step(pseudo_collate([inputs]))[0]
         size = read_image(picture).shape[:2]
-        mask = _of_first_name(found) if "pred_sem_seg" in found else self._of_detections(found, size)
+        mask = self._of_labels(found) if "pred_sem_seg" in found else self._of_detections(found, size)
         if not mask.any():
-            raise DataError(f"{', '.join(self.vocabulary.names)}: not found in {picture}; name something "
-                            "else or give a mask")
+            raise DataError(f"{', '.join(self.names)}: not found in {picture}; name something else or give a "
+                            "mask")
+        if mask.all() and "pred_sem_seg" in found and len(self.names) == 1:
+            raise DataError(f"{self.names[0]} fills the whole of {picture}: a segmentor needs something to "
+                            f"tell it from; name what else is there after it ('{self.names[0]}, background')")
         return mask if mask.shape == size else binary_mask(mask.astype(float), size)
 
     def sources(self, picture: Path) -> list[Path]:
-        """Files that the mask depends on beside the picture: the weights."""
-        return [] if self.checkpoint is None else [Path(self.checkpoint)]
+        """Files that the mask depends on beside the picture: the config and the weights."""
+        files = [file for file in (self.config, self.checkpoint) if isinstance(file, (str, Path))]
+        return [Path(file) for file in files if "://" not in str(file)]
 
     def _build(self) -> None:
-        is_read = isinstance(self.config, Mapping)
-        config = Config(dict(self.config)) if is_read else Config.fromfile(self.config)
-        dataset = (config.get("test_dataloader") or {}).get("dataset") or {}
-        while "dataset" in dataset:
-            dataset = dataset["dataset"]
-        if "pipeline" not in dataset:
-            raise ConfigError("the mask's config has no test_dataloader.dataset.pipeline; use a detector's")
-        init_default_scope(config.get("default_scope") or "mmengine")
-        steps = [step for step in dataset["pipeline"] if "Annotations" not in str(step["type"])]
-        self._pipeline = Compose(steps)
-        model = MODELS.build(config.model)
-        if self.checkpoint is not None:
-            load_checkpoint(model, str(self.checkpoint), map_location="cpu", strict=True)
-        find_open_vocabulary_model(model).set_vocabulary(self.vocabulary)
-        self._model = model.to(self.device).eval()
+        config = self._read_config()
+        model, self._pipeline = load_model(config, self.checkpoint, device=self.device)
+        opened = find_open_vocabulary_model(model)
+        vocabulary = Vocabulary.load(self.texts, hook_prompts(config))
+        rest = _background_of(opened)
+        if rest is not None and rest not in vocabulary.names:
+            vocabulary = vocabulary.with_exemplars({rest: ()})  # a name more, without pictures
+        opened.set_vocabulary(vocabulary)
+        self.names = vocabulary.names
+        self._model = model
+
+    def _read_config(self) -> Config:
+        if isinstance(self.config, Config):
+            return self.config
+        if isinstance(self.config, Mapping):
+            return Config(dict(self.config))
+        try:
+            return Config.fromfile(self.config)
+        except Exception as error:  # a config is a program, so anything may come out of it
+            raise ConfigError(f"the mask's config {self.config} can't be read ({error}); "
+                              "name a detector's or segmentor's") from error
 
     def _of_detections(self, found: Any, size: tuple[int, int]) -> np.ndarray:
         instances = found.pred_instances.cpu().numpy()
         mask = np.zeros(size, bool)
         if len(instances.scores) == 0:
             return mask
-        kept = instances.scores >= min(self.score_threshold, instances.scores.max())
+        best = np.argsort(-instances.scores, kind="stable")[:self.objects]
+        kept = best[instances.scores[best] >= min(self.score_threshold, instances.scores.max())]
         if "masks" in instances:
             return np.asarray(instances.masks)[kept].any(0)
-        for left, top, right, bottom in instances.bboxes[kept].round().astype(int).tolist():
-            mask[max(top, 0):bottom, max(left, 0):right] = True
+        for left, top, right, bottom in instances.bboxes[kept].tolist():
+            mask[max(floor(top), 0):max(ceil(bottom), 0), max(floor(left), 0):max(ceil(right), 0)] = True
         return mask
 
+    @staticmethod
+    def _of_labels(found: Any) -> np.ndarray:
+        return found.pred_sem_seg.data[0].cpu().numpy() == 0
 
-def _of_first_name(found: Any) -> np.ndarray:
-    return found.pred_sem_seg.data[0].cpu().numpy() == 0
 
+def _background_of(model: torch.nn.Module) -> str | None:
+    """The name by which a segmentor knows its background."""
+    rule = getattr(model, "background_rule", None)
+    return rule.name if rule is not None else (getattr(model, "background", None) or {}).get("name")

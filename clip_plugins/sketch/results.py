@@ -5,6 +5,7 @@ import hashlib
 import json
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -57,10 +58,17 @@ def work_key(settings: Mapping[str, Any], files: Sequence[Path]) -> str:
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode())
     for file in files:
         try:
-            digest.update(hashlib.sha256(file.read_bytes()).digest())
+            about = file.stat()
+            digest.update(_digest(file, about.st_mtime_ns, about.st_size))
         except OSError as error:
             raise DataError(f"{file} can't be read ({error.strerror}); check the path") from error
     return digest.hexdigest()
+
+
+@lru_cache(maxsize=64)
+def _digest(file: Path, modified: int, size: int) -> bytes:
+    """Of a file's bytes; weights that many pictures depend on are read once."""
+    return hashlib.sha256(file.read_bytes()).digest()
 
 
 def is_finished(folder: Path, key: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
@@ -13,6 +14,8 @@ from clip_plugins.errors import ConfigError, VocabularyError
 from clip_plugins.registry import HOOKS
 from clip_plugins.vocabulary.embedding import random_embeddings
 from clip_plugins.vocabulary.vocabulary import Vocabulary
+
+VOCABULARY_HOOK = "clip_plugins.VocabularyHook"
 
 
 def find_open_vocabulary_model(model: nn.Module) -> nn.Module:
@@ -43,6 +46,12 @@ def dataset_classes(dataset: Any) -> tuple[str, ...]:
         raise VocabularyError(f"{type(dataset).__name__} has no metainfo['classes']; set "
                               "metainfo=dict(classes=...) in the dataset's config.")
     return (classes,) if isinstance(classes, str) else tuple(classes)
+
+
+def hook_prompts(config: Config) -> str | None:
+    """The prompt set that a config's own vocabulary hook asks for."""
+    hooks = [hook for hook in config.get("custom_hooks", []) if hook.get("type") == VOCABULARY_HOOK]
+    return hooks[0].get("prompts") if hooks else None
 
 
 @HOOKS.register_module()

@@ -10,9 +10,10 @@ from PIL import Image
 from clip_plugins.cli import OpenVocabularyDetector, detect_images
 from clip_plugins.cli import test as run_test
 from clip_plugins.cli.config import load_config
-from clip_plugins.cli.inference import find_images, inference_pipeline
+from clip_plugins.cli.inference import find_images
 from clip_plugins.datasets.ov_shapes import build_ov_shapes
 from clip_plugins.errors import CheckpointError, ConfigError, DataError, VocabularyError
+from clip_plugins.training.trained import inference_pipeline
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = ROOT / "configs/vild/vild-text_faster-rcnn_tiny-clip_fpn_demo_ov_shapes.py"

@@ -1,11 +1,18 @@
+import importlib.util
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
+from mmengine.config import Config
 from mmengine.structures import BaseDataElement, InstanceData, PixelData
 from PIL import Image
 
-from clip_plugins.errors import ConfigError, DataError
+from clip_plugins.cli.sketch_objects import sample_objects
+from clip_plugins.errors import CheckpointError, ConfigError, DataError
 from clip_plugins.registry import MODELS
+
+CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 
 
 def build(kind: str, **arguments):
@@ -63,8 +70,8 @@ class Finder:
         return [self.found]
 
 
-def model_mask(**found):
-    mask = build("ModelMask", config={}, checkpoint=None, texts=["cat", "background"])
+def model_mask(objects=1, **found):
+    mask = build("ModelMask", config={}, checkpoint=None, texts=["cat", "background"], objects=objects)
     mask._model, mask._pipeline = Finder(**found), lambda results: results
     return mask
 
@@ -73,13 +80,15 @@ def instances(scores, **fields):
     return InstanceData(scores=torch.tensor(scores), **fields)
 
 
-def test_boxes_of_a_detector_are_filled_and_weak_ones_left_out(picture):
+def test_the_best_boxes_of_a_detector_are_filled_and_weak_ones_left_out(picture):
     boxes = torch.tensor([[1.0, 0, 3, 2], [-4, 3, 9, 9], [0, 0, 6, 4]])
-    mask = model_mask(pred_instances=instances([0.9, 0.4, 0.1], bboxes=boxes))(picture)
+    found = instances([0.4, 0.9, 0.1], bboxes=boxes[[1, 0, 2]])
+    best, three = (model_mask(objects, pred_instances=found)(picture) for objects in (1, 3))
     expected = np.zeros((4, 6), bool)
     expected[0:2, 1:3] = True
+    assert np.array_equal(best, expected)
     expected[3] = True
-    assert np.array_equal(mask, expected)
+    assert np.array_equal(three, expected)
 
 
 def test_the_best_detection_counts_however_weak(picture):
@@ -103,5 +112,63 @@ def test_of_a_segmentor_the_first_name_is_taken(picture):
 def test_nothing_found_and_configs_without_pipeline_are_told(picture):
     with pytest.raises(DataError, match="cat, background: not found in"):
         model_mask(pred_instances=instances([], bboxes=torch.zeros(0, 4)))(picture)
-    with pytest.raises(ConfigError, match="use a detector's"):
+    with pytest.raises(ConfigError, match="a config of a detector"):
         build("ModelMask", config={"model": {}}, checkpoint=None, texts="cat")(picture)
+
+
+def test_a_single_name_that_fills_the_picture_is_told(picture):
+    everything = PixelData(data=torch.zeros(1, 4, 6, dtype=torch.long))
+    mask = model_mask(pred_sem_seg=everything)
+    assert mask(picture).all()
+    mask.names = ("cat",)
+    with pytest.raises(DataError, match="name what else is there"):
+        mask(picture)
+
+
+def needs(package: str):
+    return pytest.mark.skipif(importlib.util.find_spec(package) is None, reason=f"{package} isn't installed")
+
+
+@pytest.fixture
+def heart(tmp_path):
+    """A generated heart of a size that TinyCLIP has seen, and where it is."""
+    small_one = Image.fromarray(sample_objects(17)[16].image).resize((80, 80))
+    image = Image.new("RGB", (160, 160), "white")
+    image.paste(small_one, (40, 40))
+    image.save(tmp_path / "heart.png")
+    return tmp_path / "heart.png", np.asarray(image).min(2) < 240
+
+
+@needs("mmseg")
+def test_a_segmentor_of_this_package_finds_the_object(heart):
+    config = CONFIGS / "lseg" / "clip-dense_tiny-clip_demo_ov_shapes.py"
+    mask = build("ModelMask", config=str(config), checkpoint=None, texts="a heart", device="cpu")
+    path, truth = heart
+    found = mask(path)
+    assert found.shape == truth.shape and found.dtype == bool
+    assert found[truth].mean() > 0.5 > 0.1 > found[~truth].mean()
+    assert mask.sources(path) == [config] and mask.names == ("a heart", "background")
+
+
+@needs("mmseg")
+def test_lseg_gives_a_mask(heart):
+    config = Config.fromfile(CONFIGS / "lseg" / "lseg_tiny-clip_demo_ov_shapes.py")
+    mask = build("ModelMask", config=config, checkpoint=None, texts=["heart", "paper"], device="cpu")
+    found = mask(heart[0])
+    assert found.shape == heart[1].shape and found.any()
+
+
+@needs("mmdet")
+def test_a_detector_of_this_package_gives_boxes(heart):
+    config = CONFIGS / "vild" / "vild-text_faster-rcnn_tiny-clip_fpn_demo_ov_shapes.py"
+    torch.manual_seed(0)  # its weights
+    mask = build("ModelMask", config=str(config), checkpoint=None, texts="heart", device="cpu")
+    found = mask(heart[0])
+    assert found.shape == heart[1].shape and found.any()
+
+
+def test_configs_and_weights_that_are_not_there_are_told(picture, tmp_path):
+    with pytest.raises(ConfigError, match="can't be read"):
+        build("ModelMask", config=str(tmp_path / "absent.py"), checkpoint=None, texts="cat")(picture)
+    with pytest.raises(CheckpointError, match="checkpoint not found"):
+        build("ModelMask", config={"model": {}}, checkpoint="absent.pth", texts="cat")(picture)
