@@ -148,7 +148,7 @@ class Sketcher(nn.Module):
                              "use prepare_target or another canvas.")
         if not seeds:
             raise ConfigError("a sketch needs at least one seed, got none; give one.")
-        strokes = self.first_strokes(targets, count, seeds) if first is None else first
+        strokes = self.first_strokes(targets, count, seeds) if first is None else first.to(targets.device)
         check_stroke_count(strokes.points.shape[1])
         optimiser = StrokeOptimiser(repeat_canvas(strokes, len(targets) * len(seeds)), self.schedule)
         progress = Progress(self.schedule, len(targets) * len(seeds), **self.rule)
@@ -182,7 +182,8 @@ class Sketcher(nn.Module):
                 continue
             if every and (iteration // self.schedule.evaluate_every) % every == 0:
                 run.steps.append(seen)
-            kept = seen if self.schedule.keeps == "seen" else optimiser.snapshot()
+            # the step may have left the ranges, which the official code writes as it is
+            kept = seen if self.schedule.keeps == "seen" else self.schedule.limited(optimiser.snapshot())
             self._note(run, losses, kept)
             if watch is not None:
                 watch(run)

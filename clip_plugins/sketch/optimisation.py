@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -58,6 +58,12 @@ class Schedule:
             raise ConfigError(
                 f"ink={self.ink!r}, keeps={self.keeps!r} don't exist; choose from {INKS} and {KEEPS}.")
 
+    def limited(self, strokes: Strokes) -> Strokes:
+        """Strokes whose widths, colours and opacities are back in their ranges."""
+        return replace(strokes, half_widths=strokes.half_widths.clamp(min=MIN_HALF_WIDTH),
+                       colours=strokes.colours.clamp(0, 0 if self.ink == "black" else 1),
+                       opacities=strokes.opacities.clamp(0, 1))
+
 
 class StrokeOptimiser:
     """Adam (betas 0.9 and 0.999) on the free properties of the strokes of C canvases.
@@ -88,9 +94,9 @@ class StrokeOptimiser:
     @torch.no_grad()
     def limit(self) -> None:
         """Put values back into their ranges before a render; Adam's moments stay."""
-        self._values["opacities"].clamp_(0, 1)
-        self._values["half_widths"].clamp_(min=MIN_HALF_WIDTH)
-        self._values["colours"].clamp_(0, 0 if self.schedule.ink == "black" else 1)
+        limited = self.schedule.limited(self.strokes)
+        for name, value in self._values.items():
+            value.copy_(getattr(limited, name))
 
     def zero_grad(self) -> None:
         """Forget the gradients."""

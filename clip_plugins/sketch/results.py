@@ -6,17 +6,18 @@ import json
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from mmengine.logging import print_log
 from PIL import Image
 from torch import Tensor
 
 from clip_plugins.errors import DataError
 from clip_plugins.files import read_json, write_atomically, write_json
+from clip_plugins.sketch.animation import animation, video
 from clip_plugins.sketch.model import Sketch
 from clip_plugins.sketch.strokes import Strokes
 from clip_plugins.sketch.svg import write_svg
@@ -24,8 +25,7 @@ from clip_plugins.visualization import contact_sheet, save_picture
 from clip_plugins.visualization.charts import COLOURS
 
 RECORD = "result.json"
-SKETCH_SVG, SKETCH_PNG = "sketch.svg", "sketch.png"
-FRAME_MS, LAST_FRAME_MS = 80, 1500
+SKETCH_SVG, SKETCH_PNG, TARGET_PNG = "sketch.svg", "sketch.png", "target.png"
 
 Painter = Callable[[Strokes], Tensor]  # one canvas -> 3×K×K in 0..1
 
@@ -72,9 +72,20 @@ def _digest(file: Path, modified: int, size: int) -> bytes:
 
 
 def is_finished(folder: Path, key: str) -> bool:
-    """Whether this very sketch was finished in a folder."""
-    record = folder / RECORD
-    return record.is_file() and read_json(record).get("key") == key
+    """Whether this very sketch was finished in a folder, and is still there."""
+    if not all((folder / name).is_file() for name in (RECORD, SKETCH_SVG, SKETCH_PNG, TARGET_PNG)):
+        return False
+    return read_json(folder / RECORD).get("key") == key
+
+
+def begin(folder: Path) -> None:
+    """Make a folder and forget what was finished there: from now on its sketch is another one.
+
+    Raises:
+        DataError: see `prepare_folder`.
+    """
+    prepare_folder(folder)
+    (folder / RECORD).unlink(missing_ok=True)
 
 
 def write_best(sketch: Sketch, folder: Path) -> None:
@@ -94,11 +105,12 @@ def write_results(sketch: Sketch, target: Tensor, folder: Path, key: str, paint:
     """
     write_best(sketch, folder)
     save_picture(as_picture(paint(sketch.strokes)), folder / SKETCH_PNG)
-    save_picture(as_picture(target), folder / "target.png")
+    save_picture(as_picture(target), folder / TARGET_PNG)
     save_picture(loss_curves(sketch), folder / "loss.png")
     if sketch.steps:
-        frames = [as_picture(paint(strokes)) for strokes in (*sketch.steps, sketch.strokes)]
-        write_atomically(folder / "optimisation.gif", animation(frames), sync=False)
+        write_animations([as_picture(paint(strokes)) for strokes in (*sketch.steps, sketch.strokes)], folder)
+    for old in folder.glob("seed_*.svg"):
+        old.unlink()
     for number, strokes in enumerate(sketch.seed_strokes):
         if strokes is not None and len(sketch.seed_strokes) > 1:
             write_svg(folder / f"seed_{number}.svg", strokes, (sketch.side, sketch.side))
@@ -108,15 +120,14 @@ def write_results(sketch: Sketch, target: Tensor, folder: Path, key: str, paint:
             "iteration": sketch.iteration, "seed": sketch.seed, "seed_losses": list(sketch.seed_losses)})
 
 
-def animation(frames: Sequence[np.ndarray]) -> bytes:
-    """A GIF of H×W×3 uint8 frames that stays on the last one for a while."""
-    pictures = [Image.fromarray(frame).convert("L") for frame in frames]
-    if any(np.ptp(frame.astype(int), axis=2).any() for frame in frames):  # coloured strokes
-        pictures = [Image.fromarray(frame) for frame in frames]
-    stays = [FRAME_MS] * (len(frames) - 1) + [LAST_FRAME_MS]
-    buffer = BytesIO()
-    pictures[0].save(buffer, "GIF", save_all=True, append_images=pictures[1:], duration=stays, loop=0)
-    return buffer.getvalue()
+def write_animations(frames: Sequence[np.ndarray], folder: Path) -> None:
+    """`optimisation.gif` and, where OpenCV can, `optimisation.mp4` of H×W×3 uint8 frames."""
+    write_atomically(folder / "optimisation.gif", animation(frames), sync=False)
+    encoded = video(frames)
+    if encoded is None:
+        print_log("this build of OpenCV writes no MP4: optimisation.gif alone", logger="current")
+    else:
+        write_atomically(folder / "optimisation.mp4", encoded, sync=False)
 
 
 def loss_curves(sketch: Sketch) -> Figure:
@@ -132,9 +143,9 @@ def loss_curves(sketch: Sketch) -> Figure:
     return figure
 
 
-def abstraction_sheet(target: Tensor, sketches: Mapping[int, np.ndarray]) -> Image.Image:
+def abstraction_sheet(target: np.ndarray, sketches: Mapping[int, np.ndarray]) -> Image.Image:
     """The target and its sketches by number of strokes, side by side."""
     counts = sorted(sketches)
     captions = ["target", *(f"{count} strokes" for count in counts)]
-    return contact_sheet([as_picture(target), *(sketches[count] for count in counts)], captions,
+    return contact_sheet([target, *(sketches[count] for count in counts)], captions,
                          columns=len(captions))

@@ -18,11 +18,13 @@ from clip_plugins.errors import ConfigError, DataError
 from clip_plugins.files import write_json
 from clip_plugins.images import read_image
 from clip_plugins.registry import MODELS, RUNNERS
-from clip_plugins.sketch.model import Run, Sketch, repeat_canvas
+from clip_plugins.sketch.model import Run, Sketch
 from clip_plugins.sketch.optimisation import prune
 from clip_plugins.sketch.results import (
     SKETCH_PNG,
+    TARGET_PNG,
     abstraction_sheet,
+    begin,
     is_finished,
     prepare_folder,
     work_key,
@@ -57,10 +59,14 @@ class Pictures:
     centres: bool = False
     divides_by_maximum: bool = True
 
-    def find(self) -> list[Path]:
+    def find(self, leaves_out: Path) -> list[Path]:
         """Files in order of their names.
 
+        Args:
+            leaves_out: a folder within whose pictures don't count, such as that of the sketches.
+
         Raises:
+            ConfigError: it is the folder of the pictures itself.
             DataError: nothing is there.
         """
         path = Path(self.path)
@@ -69,6 +75,11 @@ class Pictures:
         if not path.is_dir():
             raise DataError(f"neither a picture nor a folder: {path}; check the path")
         found = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
+        out, root = leaves_out.resolve(), path.resolve()
+        if out == root:
+            raise ConfigError(f"sketches in {path} would be taken for pictures; choose another folder")
+        if root in out.parents:
+            found = [file for file in found if out not in file.resolve().parents]
         if not found:
             raise DataError(f"no pictures ({', '.join(SUFFIXES)}) in {path}; choose another folder")
         return found
@@ -84,8 +95,9 @@ class SketchRunner:
     """Sketches pictures one by one, all seeds of one at once, at every number of strokes.
 
     `<work_dir>/<picture>/<number>_strokes/` gets `sketch.svg` (the best so far at any moment), `sketch.png`,
-    `loss.png`, `optimisation.gif`, `target.png`, an SVG of each seed and, at the end, `result.json`;
-    `<work_dir>/<picture>/sheet.png` shows the numbers side by side. What is finished isn't drawn again.
+    `loss.png`, `optimisation.gif` and `.mp4`, `target.png`, an SVG of each seed and, at the end,
+    `result.json`; `<work_dir>/<picture>/sheet.png` shows the numbers side by side. What is finished isn't
+    drawn again.
 
     Args:
         model: config of a `Sketcher`.
@@ -94,9 +106,10 @@ class SketchRunner:
         strokes: one number or several.
         seeds: starts a picture.
         seed: the first start's; the others are 1,000 apart.
-        options: `first` (path of an SVG to begin with), `prunes` (leave out strokes that can hardly be seen;
-            where widths or opacities are free), `device`, `judge` (config of a `SketchJudge`: what it takes
-            the sketches for goes to `recognition.json`).
+        options: `first` (path of an SVG to begin with: it says the number of strokes, and one seed is drawn,
+            since all would begin alike), `prunes` (leave out strokes that can hardly be seen; where widths or
+            opacities are free), `device`, `judge` (config of a `SketchJudge`: what it takes the sketches for
+            goes to `recognition.json`).
 
     Raises:
         ConfigError: an impossible number of strokes or seeds, or an unknown option.
@@ -120,6 +133,7 @@ class SketchRunner:
         if unknown:
             raise ConfigError(f"a SketchRunner has no option {', '.join(unknown)}; it knows "
                               f"{', '.join(self.OPTIONS)}.")
+        self.first: Strokes | None = None
         self.device = self.options.get("device") or ("cuda" if torch.cuda.is_available() else "cpu")
 
     @classmethod
@@ -141,9 +155,11 @@ class SketchRunner:
             KeyboardInterrupt: Ctrl-C, after the best sketch so far is written.
         """
         prepare_folder(self.work_dir)
-        paths = self.pictures.find()
+        paths = self.pictures.find(self.work_dir)
         self.mask = None if self.pictures.mask is None else MODELS.build(dict(self.pictures.mask))
         self.sketcher = MODELS.build(dict(self.model_cfg))
+        if self.options.get("first"):
+            self._begin_with(self.options["first"])
         failed = []
         for place, path in enumerate(paths, 1):
             try:
@@ -174,7 +190,7 @@ class SketchRunner:
             if is_finished(folder, key):
                 print_log(f"{title}, {count} strokes: done before", logger="current")
                 continue
-            prepare_folder(folder)
+            begin(folder)
             target = self._target(path) if target is None else target
             sketch = self._draw(target, count, folder, title)
             write_results(sketch, target, folder, key, self._paint)
@@ -184,8 +200,8 @@ class SketchRunner:
                       f"{folder}", logger="current")
         if len(self.counts) > 1:
             drawn = {count: read_image(self.folder(path, count) / SKETCH_PNG) for count in self.counts}
-            target = self._target(path) if target is None else target
-            save_picture(abstraction_sheet(target, drawn), self.folder(path) / "sheet.png")
+            seen = read_image(self.folder(path, self.counts[0]) / TARGET_PNG)
+            save_picture(abstraction_sheet(seen, drawn), self.folder(path) / "sheet.png")
 
     def _settings(self, count: int) -> dict[str, Any]:
         plain = {"model": _plain(self.model_cfg), "pictures": {**vars(self.pictures), "path": ""},
@@ -199,7 +215,6 @@ class SketchRunner:
         return target.to(self.device)
 
     def _draw(self, target: Tensor, count: int, folder: Path, title: str) -> Sketch:
-        first = self._first()
         saved_at, saved_loss = 0.0, float("inf")
         schedule = self.sketcher.schedule
         about = f"{title}, {count} strokes"
@@ -214,21 +229,23 @@ class SketchRunner:
                     write_best(run.sketch(0), folder)
                     saved_at, saved_loss = time.monotonic(), best
 
-            sketch = self.sketcher.draw(target[None], count, self.seeds, first, watch, FRAMES)[0]
+            sketch = self.sketcher.draw(target[None], count, self.seeds, self.first, watch, FRAMES)[0]
         if not self.options.get("prunes"):
             return sketch
         return Sketch(**{**vars(sketch), "strokes": prune(sketch.strokes)})
 
-    def _first(self) -> Strokes | None:
-        """Strokes of the SVG to begin with, the same for all seeds."""
-        if not self.options.get("first"):
-            return None
-        strokes, size = read_svg(self.options["first"])
+    def _begin_with(self, path: str | Path) -> None:
+        """Begin with the strokes of an SVG."""
+        strokes, size = read_svg(path)
+        count = check_stroke_count(strokes.points.shape[1])
+        if self.counts != [count] or len(self.seeds) > 1:
+            print_log(f"{path} has {count} strokes and all seeds would begin with them: drawing {count} "
+                      "strokes from one seed", logger="current")
+        self.counts, self.seeds = [count], self.seeds[:1]
         scale = self.sketcher.canvas / max(size)
         points, half_widths = strokes.points * scale, strokes.half_widths * scale
-        scaled = Strokes(points=points, half_widths=half_widths, colours=strokes.colours,
-                         opacities=strokes.opacities)
-        return repeat_canvas(scaled, len(self.seeds))
+        self.first = Strokes(points=points, half_widths=half_widths, colours=strokes.colours,
+                             opacities=strokes.opacities)
 
     @torch.no_grad()
     def _paint(self, strokes: Strokes) -> Tensor:

@@ -119,6 +119,14 @@ def test_opacity_and_width_are_learned_where_they_have_rates():
     assert (sketch.strokes.half_widths != 1).any() and (sketch.strokes.opacities != 1).any()
 
 
+def test_what_is_kept_after_a_wild_step_can_be_painted():
+    rates = {"opacity_rate": 3.0, "width_rate": 3.0, "colour_rate": 3.0}
+    sketcher = build(schedule={"iterations": 3, "evaluate_every": 1, **rates})
+    strokes = sketcher.draw(small.targets(), 6, [0, 1])[0].strokes
+    strokes.check_values()
+    assert strokes.half_widths.min() > 0 and strokes.colours.eq(0).all()  # the ink is black
+
+
 @pytest.mark.parametrize("count", [0, 1001])
 def test_impossible_numbers_of_strokes_are_refused(count):
     with pytest.raises(ConfigError, match="strokes can't make a sketch"):

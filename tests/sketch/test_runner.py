@@ -1,4 +1,5 @@
 import json
+from io import BytesIO
 
 import numpy as np
 import pytest
@@ -37,8 +38,8 @@ def test_a_picture_leaves_everything(pictures, tmp_path):
     assert isinstance(runner, SketchRunner) and runner.seeds == (5, 1005)
     folder = tmp_path / "out" / "square.png" / "3_strokes"
     assert {file.name for file in folder.iterdir()} == {
-        "sketch.svg", "sketch.png", "target.png", "loss.png", "optimisation.gif", "seed_0.svg", "seed_1.svg",
-        "result.json"}
+        "sketch.svg", "sketch.png", "target.png", "loss.png", "optimisation.gif", "optimisation.mp4",
+        "seed_0.svg", "seed_1.svg", "result.json"}
     record = json.loads((folder / "result.json").read_text())
     assert record["strokes"] == 3 and record["seed"] in (5, 1005) and len(record["seed_losses"]) == 2
     strokes, size = read_svg(folder / "sketch.svg")
@@ -60,6 +61,38 @@ def test_finished_pictures_are_not_drawn_again_and_changed_recipes_are(pictures,
     assert drawn == []
     with pytest.raises(pytest.fail.Exception):
         run(pictures, tmp_path, model=small.model(half_width=2.0))
+
+
+def test_what_another_recipe_drew_over_is_not_finished_any_more(pictures, tmp_path, monkeypatch):
+    run(pictures, tmp_path, seeds=3)
+    folder = tmp_path / "out" / "square.png" / "3_strokes"
+    with monkeypatch.context() as patch:
+        patch.setattr(SketchRunner, "_draw", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            run(pictures, tmp_path, model=small.model(half_width=2.0))
+    assert not (folder / "result.json").exists() and (folder / "sketch.svg").is_file()
+    run(pictures, tmp_path, seeds=1)
+    assert (folder / "result.json").is_file() and not list(folder.glob("seed_*.svg"))
+
+
+def test_sketches_among_the_pictures_are_not_sketched(pictures, tmp_path):
+    for _ in range(2):
+        run(pictures, tmp_path, work_dir=str(pictures / "out"))
+    assert [path.name for path in (pictures / "out").iterdir()] == ["square.png"]
+    with pytest.raises(ConfigError, match="choose another folder"):
+        run(pictures, tmp_path, work_dir=str(pictures))
+
+
+def test_faded_strokes_are_left_out_where_pruning_is_asked_for(pictures, tmp_path, monkeypatch):
+    faded = small.model(schedule={"iterations": 2, "evaluate_every": 1, "opacity_rate": 0.5, "keeps": "seen"})
+    whole = SketchRunner._draw.__globals__["prune"]
+    pruned = []
+    monkeypatch.setattr("clip_plugins.sketch.runner.prune",
+                        lambda strokes: pruned.append(whole(strokes, min_opacity=2.0)) or pruned[-1])
+    run(pictures, tmp_path, model=faded, options={"prunes": True})
+    folder = tmp_path / "out" / "square.png" / "3_strokes"
+    assert read_svg(folder / "sketch.svg")[0].points.allclose(pruned[0].points)
+    assert json.loads((folder / "result.json").read_text())["strokes"] == 1
 
 
 def test_an_interrupted_run_leaves_the_best_sketch_and_goes_on(pictures, tmp_path, monkeypatch):
@@ -109,9 +142,30 @@ def test_a_sketch_goes_on_from_an_svg_of_another_size(pictures, tmp_path):
     first = tmp_path / "out" / "square.png" / "3_strokes" / "sketch.svg"
     again = small.model(canvas=64, schedule={"iterations": 1, "keeps": "seen"})
     run(pictures, tmp_path, model=again, work_dir=str(tmp_path / "more"), options={"first": str(first)})
+    assert not list((tmp_path / "more").rglob("seed_*.svg"))  # all seeds would begin alike: one is drawn
     larger, size = read_svg(tmp_path / "more" / "square.png" / "3_strokes" / "sketch.svg")
     assert tuple(size) == (64, 64)
     assert larger.points.allclose(2 * read_svg(first)[0].points, atol=1e-3)
+
+
+def test_the_svg_says_how_many_strokes_there_are(pictures, tmp_path):
+    run(pictures, tmp_path, strokes=2)
+    first = str(tmp_path / "out" / "square.png" / "2_strokes" / "sketch.svg")
+    run(pictures, tmp_path, strokes=[4, 8], work_dir=str(tmp_path / "more"), options={"first": first})
+    assert [path.name for path in (tmp_path / "more" / "square.png").iterdir()] == ["2_strokes"]
+
+
+@pytest.mark.parametrize("looks", [{}, {"schedule": {
+    "iterations": 6, "evaluate_every": 2, "points_rate": 0.5, "width_rate": 0.1, "colour_rate": 0.1,
+    "opacity_rate": 0.05, "ink": "free"}}])
+def test_an_independent_renderer_paints_the_svg_as_the_png(pictures, tmp_path, looks):
+    resvg = pytest.importorskip("resvg_py", reason="resvg-py, an independent renderer, isn't installed")
+    run(pictures, tmp_path, model=small.model(**looks), strokes=8)
+    folder = tmp_path / "out" / "square.png" / "8_strokes"
+    theirs = bytes(resvg.svg_to_bytes(svg_path=str(folder / "sketch.svg"), background="white"))
+    pictures = [np.asarray(Image.open(file).convert("RGB")).astype(float)
+                for file in (BytesIO(theirs), folder / "sketch.png")]
+    assert np.abs(pictures[0] - pictures[1]).mean() < 0.02 * 255
 
 
 def test_the_judge_names_sketches_and_counts_where_folders_are_classes(pictures, tmp_path):
