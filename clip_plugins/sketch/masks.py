@@ -121,6 +121,7 @@ class ModelMask:
         self.names = Vocabulary.load(texts).names  # what is wrong with them is told before a model is built
         self.objects, self.score_threshold = objects, score_threshold
         self.device = device
+        self._told_apart = self.names
         self._model: torch.nn.Module | None = None
 
     def __call__(self, picture: str | Path) -> np.ndarray:
@@ -141,7 +142,7 @@ class ModelMask:
         if not mask.any():
             raise DataError(f"{', '.join(self.names)}: not found in {picture}; name something else or give a "
                             "mask")
-        if mask.all() and "pred_sem_seg" in found and len(self.names) == 1:
+        if mask.all() and "pred_sem_seg" in found and len(self._told_apart) == 1:
             raise DataError(f"{self.names[0]} fills the whole of {picture}: a segmentor needs something to "
                             f"tell it from; name what else is there after it ('{self.names[0]}, background')")
         return mask if mask.shape == size else binary_mask(mask.astype(float), size)
@@ -160,7 +161,7 @@ class ModelMask:
         if rest is not None and rest not in vocabulary.names:
             vocabulary = vocabulary.with_exemplars({rest: ()})  # a name more, without pictures
         opened.set_vocabulary(vocabulary)
-        self.names = vocabulary.names
+        self._told_apart = vocabulary.names
         self._model = model
 
     def _read_config(self) -> Config:

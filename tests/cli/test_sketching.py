@@ -1,9 +1,11 @@
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
+from clip_plugins.cli.sketch_objects import sample_objects
 from tests.sketch import small
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -42,3 +44,22 @@ def test_mistakes_end_in_one_sentence(main, picture, tmp_path, capsys, flags, to
     arguments = [str(picture), "--config", RECIPE, "--out", str(tmp_path / "out"), "--iterations", "1"]
     assert main([*arguments, "--seeds", "1", *flags, *QUICK]) == 2
     assert told in capsys.readouterr().err
+
+
+def test_a_segmentor_masks_the_object(main, tmp_path):
+    picture = np.full((160, 160, 3), 235, np.uint8)  # the paper isn't white
+    picture[40:120, 40:120] = np.asarray(Image.fromarray(sample_objects(17)[16].image).resize((80, 80)))
+    Image.fromarray(picture).save(tmp_path / "heart.png")
+    segmentor = str(ROOT / "configs" / "lseg" / "clip-dense_tiny-clip_demo_ov_shapes.py")
+    flags = ["--strokes", "2", "--seeds", "1", "--iterations", "1", "--mask-model", segmentor, "--mask-names"]
+    assert main([str(tmp_path / "heart.png"), "--config", RECIPE, "--out", str(tmp_path / "out"), *flags,
+                 "a heart", *QUICK]) == 0
+    target = np.asarray(Image.open(tmp_path / "out" / "heart.png" / "2_strokes" / "target.png"))
+    assert (target[0] == 255).all() and (target < 200).any()
+
+
+@pytest.mark.parametrize("flags", [
+    ["--mask-model", "a.py"], ["--mask-model", "a.py", "b", "c", "--mask-names", "x"]])
+def test_a_mask_model_without_names_is_told(main, picture, tmp_path, capsys, flags):
+    assert main([str(picture), "--config", RECIPE, "--out", str(tmp_path / "out"), *flags]) == 2
+    assert "--mask-names" in capsys.readouterr().err

@@ -70,8 +70,8 @@ class Finder:
         return [self.found]
 
 
-def model_mask(objects=1, **found):
-    mask = build("ModelMask", config={}, checkpoint=None, texts=["cat", "background"], objects=objects)
+def model_mask(texts="cat, background", objects=1, **found):
+    mask = build("ModelMask", config={}, checkpoint=None, texts=texts, objects=objects)
     mask._model, mask._pipeline = Finder(**found), lambda results: results
     return mask
 
@@ -83,7 +83,7 @@ def instances(scores, **fields):
 def test_the_best_boxes_of_a_detector_are_filled_and_weak_ones_left_out(picture):
     boxes = torch.tensor([[1.0, 0, 3, 2], [-4, 3, 9, 9], [0, 0, 6, 4]])
     found = instances([0.4, 0.9, 0.1], bboxes=boxes[[1, 0, 2]])
-    best, three = (model_mask(objects, pred_instances=found)(picture) for objects in (1, 3))
+    best, three = (model_mask(objects=objects, pred_instances=found)(picture) for objects in (1, 3))
     expected = np.zeros((4, 6), bool)
     expected[0:2, 1:3] = True
     assert np.array_equal(best, expected)
@@ -118,9 +118,8 @@ def test_nothing_found_and_configs_without_pipeline_are_told(picture):
 
 def test_a_single_name_that_fills_the_picture_is_told(picture):
     everything = PixelData(data=torch.zeros(1, 4, 6, dtype=torch.long))
-    mask = model_mask(pred_sem_seg=everything)
-    assert mask(picture).all()
-    mask.names = ("cat",)
+    assert model_mask(pred_sem_seg=everything)(picture).all()
+    mask = model_mask("cat", pred_sem_seg=everything)
     with pytest.raises(DataError, match="name what else is there"):
         mask(picture)
 
@@ -147,7 +146,7 @@ def test_a_segmentor_of_this_package_finds_the_object(heart):
     found = mask(path)
     assert found.shape == truth.shape and found.dtype == bool
     assert found[truth].mean() > 0.5 > 0.1 > found[~truth].mean()
-    assert mask.sources(path) == [config] and mask.names == ("a heart", "background")
+    assert mask.sources(path) == [config]
 
 
 @needs("mmseg")
