@@ -150,11 +150,14 @@ def test_a_segmentor_of_this_package_finds_the_object(heart):
 
 
 @needs("mmseg")
-def test_lseg_gives_a_mask(heart):
+def test_the_background_of_lseg_competes_with_the_name(heart):
     config = Config.fromfile(CONFIGS / "lseg" / "lseg_tiny-clip_demo_ov_shapes.py")
-    mask = build("ModelMask", config=config, checkpoint=None, texts=["heart", "paper"], device="cpu")
-    found = mask(heart[0])
-    assert found.shape == heart[1].shape and found.any()
+    options = {"config": config, "checkpoint": None, "texts": "heart", "device": "cpu"}
+    config.model.background.offset = -1e6
+    assert build("ModelMask", **options)(heart[0]).all()
+    config.model.background.offset = 1e6
+    with pytest.raises(DataError, match="heart: not found"):
+        build("ModelMask", **options)(heart[0])
 
 
 @needs("mmdet")
