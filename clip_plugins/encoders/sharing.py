@@ -138,6 +138,11 @@ class FrozenEncoder:
         with self._gradients():
             return self._on(pixels.device).encode_with_features(pixels, layers)
 
+    def raw_features(self, pixels: Tensor, layers: Sequence[int]) -> list[Tensor]:
+        """The layers' raw outputs alone; see TowerEncoder."""
+        with self._gradients():
+            return self._on(pixels.device).raw_features(pixels, layers)
+
     @torch.no_grad()
     def class_attention(self, pixels: Tensor) -> Tensor:
         """Attention (B, layers, h, w) of a ViT's class token to the patches."""

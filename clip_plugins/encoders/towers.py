@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -216,7 +216,7 @@ class TowerEncoder(Encoder):
         options = {"output_extra_tokens": True} if has_token else {}
         with self.autocast():
             output = call_with(self.clip.visual, replaced, "forward_intermediates", pixels, indices=ordered,
-                               stop_early=True, intermediates_only=True, **options)
+                               stop_early=self._stops_early(), intermediates_only=True, **options)
         maps = dict(zip(ordered, output["image_intermediates"]))
         tokens = dict(zip(ordered, output["image_intermediates_prefix"])) if has_token else {}
         return [(maps[layer].float(), tokens[layer][:, 0].float() if has_token else None)
@@ -239,19 +239,33 @@ class TowerEncoder(Encoder):
         wanted = self._layers(layers)
         if not wanted:
             return self.encode_image(pixels), []
-        pixels, replaced = self._sized(pixels)
         # open_clip's ModifiedResNet pools the last layer that was asked for, so the last one always is
-        ordered = sorted({*wanted, self._layer_count() - 1})
+        output, found = self._raw_layers(pixels, {*wanted, self._layer_count() - 1})
+        return output["image_features"].float(), [found[layer].float() for layer in wanted]
+
+    def raw_features(self, pixels: Tensor, layers: Sequence[int]) -> list[Tensor]:
+        """The layers' outputs as of `encode_with_features`; nothing behind the last one is computed."""
+        wanted = self._layers(layers)
+        if not wanted:
+            return []
+        _, found = self._raw_layers(pixels, wanted, stop_early=self._stops_early(), intermediates_only=True)
+        return [found[layer].float() for layer in wanted]
+
+    def _raw_layers(self, pixels: Tensor, layers: Iterable[int],
+                    **options: Any) -> tuple[dict[str, Any], dict[int, Tensor]]:
+        """open_clip's own output, and the whole output of each layer, counted from the start."""
+        pixels, replaced = self._sized(pixels)
+        ordered = sorted(set(layers))
         is_vit = isinstance(self.clip.visual, VisionTransformer)
-        form = {"output_fmt": "NLC", "output_extra_tokens": True} if is_vit else {}
+        if is_vit:
+            options.update(output_fmt="NLC", output_extra_tokens=True)
         with self.autocast():
             output = call_with(self.clip.visual, replaced, "forward_intermediates", pixels, indices=ordered,
-                               **form)
+                               **options)
         maps = output["image_intermediates"]
         if is_vit:
             maps = [torch.cat(parts, 1) for parts in zip(output["image_intermediates_prefix"], maps)]
-        found = dict(zip(ordered, maps))
-        return output["image_features"].float(), [found[layer].float() for layer in wanted]
+        return output, dict(zip(ordered, maps))
 
     def class_attention(self, pixels: Tensor) -> Tensor:
         """Attention of the class token to the patches, mean over the heads of each block.
@@ -290,6 +304,10 @@ class TowerEncoder(Encoder):
         if isinstance(visual, VisionTransformer):
             return len(visual.transformer.resblocks)
         return len(visual.trunk.feature_info)
+
+    def _stops_early(self) -> bool:
+        """What open_clip calls `stop_early`; its ModifiedResNet means the contrary by it."""
+        return not isinstance(self.clip.visual, ModifiedResNet)
 
     def _sized(self, pixels: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Pixels padded to whole patches, and the position embedding for their size."""

@@ -121,30 +121,38 @@ class CLIPassoLoss(SketchTerm):
         self.semantic_weight = float(semantic_weight)
 
     @torch.no_grad()
-    def remember(self, targets: Tensor) -> list[Tensor]:
-        """Embedding and features of the plain targets, (I, 1, 1, ...) each."""
+    def remember(self, targets: Tensor) -> dict[str, Tensor]:
+        """What is compared of the plain targets, (I, 1, 1, ...) each."""
         return self.encode(targets[:, None, None])
 
-    def encode(self, pixels: Tensor) -> list[Tensor]:
-        """Embedding and features of pixels (I, S, V, 3, H, W) in 0..1: (I, S, V, ...) each."""
-        shape = pixels.shape[:3]
-        prepared = fit_to_encoder(pixels.flatten(0, 2), self.encoder.preprocess)
-        embedding, features = self.encoder.encode_with_features(prepared, self.indices)
-        return [found.unflatten(0, shape) for found in (embedding, *features)]
+    def encode(self, pixels: Tensor) -> dict[str, Tensor]:
+        """What is compared of pixels (I, S, V, 3, H, W) in 0..1: `<layer>`, `semantic`; (I, S, V, ...) each.
 
-    def forward(self, compared: Compared, remembered: Sequence[Tensor]) -> dict[str, Tensor]:
+        One pass gives both; without the semantic term it ends at the last weighted layer.
+        """
+        prepared = fit_to_encoder(pixels.flatten(0, 2), self.encoder.preprocess)
+        if self.semantic_weight:
+            embedding, features = self.encoder.encode_with_features(prepared, self.indices)
+            found = {**dict(zip(self.layers, features)), "semantic": embedding}
+        else:
+            found = dict(zip(self.layers, self.encoder.raw_features(prepared, self.indices)))
+        return {name: value.unflatten(0, pixels.shape[:3]) for name, value in found.items()}
+
+    def forward(self, compared: Compared, remembered: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """`<layer>` for every weighted layer, and `semantic`."""
-        pixels, targets = compared.sketches[:, :, None], list(remembered)
+        pixels, targets = compared.sketches[:, :, None], remembered
         if compared.sketch_views is not None:
             pixels = torch.cat([pixels, compared.sketch_views], 2)
             with torch.no_grad():
                 views = self.encode(compared.target_views[:, None])
-            targets = [torch.cat(parts, 2) for parts in zip(targets, views)]
+            targets = {name: torch.cat([remembered[name], view], 2) for name, view in views.items()}
         sketches = self.encode(pixels)
-        losses = {name: weight * feature_distance(sketch, target, self.distance, self.cosine_axis)
-                  for (name, weight), sketch, target in zip(self.layers.items(), sketches[1:], targets[1:])}
+        losses = {name: weight * feature_distance(sketches[name], targets[name], self.distance,
+                                                  self.cosine_axis)
+                  for name, weight in self.layers.items()}
         if self.semantic_weight:
-            cosines = F.cosine_similarity(sketches[0], targets[0].expand_as(sketches[0]), dim=-1)
+            embedding, aim = sketches["semantic"], targets["semantic"]
+            cosines = F.cosine_similarity(embedding, aim.expand_as(embedding), dim=-1)
             losses["semantic"] = self.semantic_weight * (1 - cosines).mean(2)
         return losses
 

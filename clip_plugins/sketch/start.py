@@ -58,7 +58,7 @@ class StrokeStart:
             that length along the picture's edges.
 
     Raises:
-        ConfigError: an unknown source, or attention without an encoder.
+        ConfigError: an unknown source, or attention without an encoder that has some.
     """
 
     def __init__(self, source: str = "saliency", encoder: Mapping[str, Any] | FrozenEncoder | None = None,
@@ -71,6 +71,9 @@ class StrokeStart:
             raise ConfigError(f"temperature={temperature} and reach={reach} must be above 0; correct them.")
         self.source = source
         self.encoder = None if encoder is None else build_encoder(encoder, trainable=False)
+        if source in ("saliency", "attention") and self.encoder.layer_names()[0] != "block0":
+            raise ConfigError(f"source={source!r} needs the attention of a ViT, and the encoder has none; "
+                              "give a ViT, or use source='edges'.")
         self.temperature = temperature
         self.reach = reach
         self.edge_length = edge_length

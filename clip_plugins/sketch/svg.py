@@ -63,7 +63,8 @@ def format_svg(paths: Iterable[str], size: tuple[int, int], title: str | None = 
     """A whole SVG of path elements; `size` is (height, width)."""
     height, width = size
     head = [] if title is None else [f"  <title>{_escaped(title)}</title>"]
-    root = f'<svg xmlns="http://www.w3.org/2000/svg" version="1.1" width="{width}" height="{height}">'
+    root = ('<svg xmlns="http://www.w3.org/2000/svg" version="1.1" '
+            f'width="{width}" height="{height}" viewBox="0 0 {width} {height}">')
     return "\n".join([root, *head, *(f"  {path}" for path in paths), "</svg>\n"])
 
 

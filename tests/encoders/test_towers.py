@@ -142,3 +142,16 @@ def test_the_encoder_is_a_tower_encoder_for_timm_towers_too():
     assert isinstance(encoder, TowerEncoder)
     with pytest.raises(ConfigError, match="TimmModel"):
         encoder.dense(torch.randn(1, 3, 32, 32))
+
+
+@BOTH
+def test_features_end_at_the_last_layer_that_is_asked_for(make, monkeypatch):
+    encoder = OpenCLIP(make()).eval()
+    pixels = torch.randn(1, 3, 32, 32)
+    _, whole = encoder.encode_with_features(pixels, [1, 0])
+    visual = encoder.clip.visual
+    last = visual.layer4 if hasattr(visual, "layer4") else visual.transformer.resblocks[-1]
+    monkeypatch.setattr(last, "forward", lambda *_, **__: pytest.fail("a layer that nobody needs"))
+    for found, expected in zip(encoder.raw_features(pixels, [1, 0]), whole, strict=True):
+        assert torch.equal(found, expected)
+    assert len(encoder.features(pixels, [0, 1])) == 2 and encoder.raw_features(pixels, []) == []

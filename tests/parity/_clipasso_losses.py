@@ -87,9 +87,9 @@ def _case(case: Case, config: Config, encoders: Mapping[str, Config]) -> dict[tu
     gradients = torch.autograd.grad(total.sum(), list(wanted.values()))
     found.update({("grad", leaf): gradient[..., ::2, ::2] for leaf, gradient in zip(wanted, gradients)})
     if "features" in config:
-        embedding, *features = objective.terms[0].encode(torch.cat([plain, augmented])[None, None])
-        found["out", "embedding"] = embedding[0, 0]
-        found.update({("out", f"feature_layer{k}"): feature[0, 0] for k, feature in zip((2, 3), features)})
+        seen = objective.terms[0].encode(torch.cat([plain, augmented])[None, None])
+        found["out", "embedding"] = seen["semantic"][0, 0]
+        found.update({("out", f"feature_layer{k}"): seen[f"layer{k}"][0, 0] for k in (2, 3)})
     return found
 
 

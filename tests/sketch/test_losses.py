@@ -94,6 +94,21 @@ def test_a_weight_of_nought_leaves_a_term_out():
     assert list(loss(given, loss.remember(targets))) == ["layer3"]
 
 
+@pytest.mark.parametrize(("encoder", "layers"), [
+    (RESNET, {"layer2": 1.0, "stem": 0.5}), (VIT, {"block1": 2.0, "block0": 1.0})])
+def test_without_the_semantic_term_the_tower_stops_at_the_last_layer(encoder, layers, monkeypatch):
+    given, targets = compared(seeds=1)
+    whole, alone = (CLIPassoLoss(encoder, layers, semantic_weight=weight) for weight in (0.1, 0))
+    expected = whole(given, whole.remember(targets))
+    visual = alone.encoder.module.clip.visual
+    last = visual.layer4 if "layer2" in layers else visual.transformer.resblocks[-1]
+    monkeypatch.setattr(last, "forward", lambda *_, **__: pytest.fail("a layer that nobody needs"))
+    found = alone(given, alone.remember(targets))
+    assert list(found) == list(layers)
+    for name, value in found.items():
+        assert torch.equal(value, expected[name])
+
+
 def test_the_plain_embedding_term_sums_over_views_and_waits_for_its_step():
     given, targets = compared(seeds=1, views=2)
     loss = PlainEmbeddingLoss(VIT, weight=0.5, start_after=3)

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from clip_plugins.errors import ConfigError, DataError
-from clip_plugins.sketch.saliency import control_points
+from clip_plugins.sketch.saliency import attention_rows, control_points
 from clip_plugins.sketch.start import MAX_STROKES, StrokeStart
 from tests.sketch.test_saliency import square
 
@@ -24,6 +24,18 @@ def test_every_source_gives_repeatable_strokes_by_seed(source):
     strokes = start(square(), 5, [0, 1000])
     assert strokes.shape == (2, 5, 4, 2) and strokes.isfinite().all()
     assert torch.equal(strokes[1:], start(square(), 5, [1000])) and not torch.equal(strokes[0], strokes[1])
+
+
+@pytest.mark.parametrize(("patch", "image"), [(16, 48), (8, 72)])
+def test_attention_has_any_grid_of_patches(patch, image):
+    tower = {"layers": 2, "width": 64, "head_width": 32, "patch_size": patch, "image_size": image}
+    text = {"context_length": 8, "vocab_size": 64, "width": 32, "heads": 2, "layers": 1}
+    encoder = {"type": "clip_plugins.OpenCLIP",
+               "model": {"embed_dim": 16, "vision_cfg": tower, "text_cfg": text}}
+    start = StrokeStart("saliency", encoder=encoder)
+    rows = attention_rows(torch.rand(3, image, image), start.encoder)
+    assert rows.shape == (2, image // patch, image // patch)
+    assert start(square(), 5, [0]).shape == (1, 5, 4, 2)
 
 
 def test_salient_starts_lie_on_edges():
@@ -51,7 +63,8 @@ def test_a_picture_without_edges_names_the_cure():
 
 
 @pytest.mark.parametrize("wrong", [
-    {"source": "dino"}, {"source": "saliency"}, {"source": "uniform", "reach": 0}])
+    {"source": "dino"}, {"source": "saliency"}, {"source": "uniform", "reach": 0},
+    {"source": "saliency", "encoder": {**VIT, "variant": "resnet"}}])
 def test_wrong_settings_are_refused(wrong):
     with pytest.raises(ConfigError):
         StrokeStart(**wrong)
