@@ -44,6 +44,8 @@ class SketchJudge:
         """(B, 3, K, K) in 0..1 -> (B, N) on the CPU, rows sum to 1."""
         if self._embeddings is None:
             self._embeddings = embed(self.vocabulary, self.encoder).embeddings
+        if not len(sketches):
+            return torch.zeros(0, len(self.names))
         rows = []
         for batch in sketches.split(batch_size):
             pixels = fit_to_encoder(batch, self.encoder.preprocess)
@@ -53,18 +55,22 @@ class SketchJudge:
         return torch.cat(rows)
 
     def accuracy(self, sketches: Tensor, truth: Sequence[str], top: int = 1) -> float:
-        """Share of sketches (B, 3, K, K) whose true name is among the `top` most probable, in percent.
+        """`share_named` of sketches (B, 3, K, K)."""
+        return self.share_named(self.probabilities(sketches), truth, top)
+
+    def share_named(self, probabilities: Tensor, truth: Sequence[str], top: int = 1) -> float:
+        """Share of sketches whose true name is among the `top` most probable of (B, N), in percent.
 
         Raises:
             VocabularyError: a true name that isn't among the names.
             ConfigError: another number of names than sketches.
         """
-        if len(truth) != len(sketches) or not len(sketches):
+        if len(truth) != len(probabilities) or not len(probabilities):
             raise ConfigError(
-                f"{len(sketches)} sketches need as many true names, not {len(truth)}; give them all.")
+                f"{len(probabilities)} sketches need as many true names, not {len(truth)}; give them all.")
         missing = sorted(set(truth) - set(self.names))
         if missing:
             raise VocabularyError(f"true names that the judge doesn't know: {', '.join(missing)}; add them.")
         labels = torch.tensor([self.names.index(name) for name in truth])
-        best = self.probabilities(sketches).topk(min(top, len(self.names)), dim=1).indices
+        best = probabilities.topk(min(top, len(self.names)), dim=1).indices
         return 100 * (best == labels[:, None]).any(1).double().mean().item()

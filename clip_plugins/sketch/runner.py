@@ -190,8 +190,8 @@ class SketchRunner:
             if is_finished(folder, key):
                 print_log(f"{title}, {count} strokes: done before", logger="current")
                 continue
-            begin(folder)
             target = self._target(path) if target is None else target
+            begin(folder)
             sketch = self._draw(target, count, folder, title)
             write_results(sketch, target, folder, key, self._paint)
             if sketch.was_interrupted:
@@ -263,7 +263,7 @@ class SketchRunner:
             probabilities = judge.probabilities(images.to(self.device))
             truth = [path.parent.name.replace("_", " ") for path in done]
             is_known = all(name in judge.names for name in truth)
-            accuracy = judge.accuracy(images.to(self.device), truth) if is_known else None
+            accuracy = judge.share_named(probabilities, truth) if is_known else None
             rows.append({
                 "strokes": count, "accuracy": accuracy,
                 "sketches": [{"picture": self.pictures.name(path), "name": judge.names[row.argmax()],

@@ -119,6 +119,7 @@ def test_unreadable_pictures_are_left_out_and_told_at_the_end(pictures, tmp_path
     with pytest.raises(DataError, match=r"1 of 2 pictures couldn't be used.*broken"):
         run(pictures, tmp_path)
     assert (tmp_path / "out" / "square.png" / "3_strokes" / "result.json").is_file()
+    assert not (tmp_path / "out" / "broken.png").exists()
 
 
 @pytest.mark.parametrize(("mode", "size"), [
@@ -129,6 +130,12 @@ def test_any_picture_is_sketched(tmp_path, mode, size):
     Image.fromarray(values).convert(mode).save(path)
     run(path, tmp_path)
     assert (tmp_path / "out" / "odd.png" / "3_strokes" / "sketch.svg").is_file()
+
+
+def test_a_picture_beyond_the_limits_is_told(tmp_path):
+    Image.new("L", (20_001, 2)).save(tmp_path / "huge.png")
+    with pytest.raises(DataError, match="scale it down"):
+        run(tmp_path / "huge.png", tmp_path)
 
 
 def test_a_folder_that_cannot_be_written_is_told_before_anything_is_drawn(pictures, tmp_path):
