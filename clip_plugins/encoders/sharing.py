@@ -47,16 +47,19 @@ class FrozenEncoder:
 
     @property
     def module(self) -> Encoder:
-        """The shared module, built on first use."""
+        """The shared module, built on first use; whoever that is, others may want gradients through it."""
         key = _identity(self.cfg)
-        with _lock:
+        with _lock, torch.inference_mode(False):
             if key not in _shared:
                 _shared[key] = MODELS.build({**self.cfg, "trainable": False})
             return _shared[key]
 
     def _on(self, device: torch.device) -> Encoder:
         module = self.module
-        return module if module.device == device else module.to(device)
+        if module.device == device:
+            return module
+        with torch.inference_mode(False):  # as for building it
+            return module.to(device)
 
     def to(self, device: torch.device | str) -> FrozenEncoder:
         """Move the shared module; images and tokens move it by themselves."""

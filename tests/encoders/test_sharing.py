@@ -86,6 +86,14 @@ def test_the_module_follows_its_user(monkeypatch):
     assert moves == ["meta"]
 
 
+def test_gradients_pass_a_module_that_inference_built():
+    with torch.inference_mode():
+        FrozenEncoder(CFG).encode_image(torch.randn(1, 3, 32, 32))
+    pixels = torch.randn(1, 3, 32, 32, requires_grad=True)
+    FrozenEncoder(CFG).differentiable().encode_image(pixels).sum().backward()
+    assert pixels.grad.abs().sum() > 0
+
+
 def test_a_rewritten_weight_file_is_another_encoder(tmp_path):
     path = save_weights(TinyCLIP("resnet", pretrained=False), tmp_path / "w.safetensors")
     before = build_encoder({**CFG, "pretrained": str(path)}).module
