@@ -27,7 +27,8 @@ class FileMask:
     """Masks from files: light is the object.
 
     Args:
-        path: a file for every picture, or a folder with a file of the picture's name (any suffix).
+        path: a file for every picture, or a folder with a file of the picture's name (any suffix); where it has
+            a folder of the name of the picture's own, the file in there counts first.
         threshold: share of white from which a pixel belongs to the object.
     """
 
@@ -55,7 +56,9 @@ class FileMask:
     def _file(self, picture: Path) -> Path:
         if not self.path.is_dir():
             return self.path
-        found = [file for suffix in SUFFIXES if (file := self.path / f"{picture.stem}{suffix}").is_file()]
+        places = (self.path / picture.resolve().parent.name, self.path)
+        found = [file for place in places for suffix in SUFFIXES
+                 if (file := place / f"{picture.stem}{suffix}").is_file()]
         if not found:
             raise DataError(
                 f"{self.path} holds no mask {picture.stem}.png (or {', '.join(SUFFIXES[1:])}); add it")

@@ -49,6 +49,15 @@ def test_masks_are_found_by_name_and_light_is_the_object(picture, tmp_path):
         assert np.array_equal(build("FileMask", path=str(path))(picture), light > 0)
 
 
+def test_masks_in_folders_of_classes_are_told_apart(tmp_path):
+    for number, noun in enumerate(("cat", "dog")):
+        for root in ("pictures", "masks"):
+            (tmp_path / root / noun).mkdir(parents=True)
+            Image.new("L", (6, 4), 255 * number).save(tmp_path / root / noun / "1.png")
+    mask = build("FileMask", path=str(tmp_path / "masks"))
+    assert [mask(tmp_path / "pictures" / noun / "1.png").all() for noun in ("cat", "dog")] == [False, True]
+
+
 def test_missing_masks_and_those_of_another_size_are_told(picture, tmp_path):
     folder = tmp_path / "masks"
     folder.mkdir()
