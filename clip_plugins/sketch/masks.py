@@ -27,8 +27,8 @@ class FileMask:
     """Masks from files: light is the object.
 
     Args:
-        path: a file for every picture, or a folder with a file of the picture's name (any suffix); where it has
-            a folder of the name of the picture's own, the file in there counts first.
+        path: a file for every picture, or a folder with a file of the picture's name (any suffix); a file in
+            a folder named as the picture's own counts first.
         threshold: share of white from which a pixel belongs to the object.
     """
 
