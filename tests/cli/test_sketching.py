@@ -1,3 +1,4 @@
+import signal
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
@@ -6,6 +7,8 @@ import pytest
 from PIL import Image
 
 from clip_plugins.cli.sketch_objects import sample_objects
+from clip_plugins.sketch import runner
+from clip_plugins.sketch.svg import read_svg
 from tests.sketch import small
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -35,6 +38,21 @@ def test_the_flags_reach_the_recipe(main, picture, tmp_path, capsys):
     folder = out / "square, 1.png"
     assert {path.name for path in folder.iterdir()} == {"2_strokes", "3_strokes", "sheet.png"}
     assert (folder / "2_strokes" / "seed_1.svg").is_file() and str(out) in capsys.readouterr().out
+
+
+def test_ctrl_c_leaves_the_best_sketch_so_far(main, picture, tmp_path, monkeypatch):
+    whole = runner.write_best
+
+    def write_and_interrupt(*given):
+        whole(*given)
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(runner, "write_best", write_and_interrupt)
+    arguments = [str(picture), "--config", RECIPE, "--out", str(tmp_path / "out"), "--strokes", "2"]
+    assert main([*arguments, "--seeds", "1", "--iterations", "1000", *QUICK]) == 130
+    folder = tmp_path / "out" / "square, 1.png" / "2_strokes"
+    assert len(read_svg(folder / "sketch.svg").strokes.points[0]) == 2 and (folder / "sketch.png").is_file()
+    assert not (folder / "result.json").exists()
 
 
 @pytest.mark.parametrize(("flags", "told"), [
