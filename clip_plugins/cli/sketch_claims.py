@@ -52,7 +52,9 @@ def conditions(recipe: Config, counts: Sequence[int] = (4, 8, 16, 32)) -> list[C
     unlayered = tuple(f"{term}.layers.{name}=0" for name in recipe.model.objective.terms[0].layers)
     return [
         *(Condition("fewer strokes, less recognised", f"{count} strokes", count) for count in counts),
-        Condition("both terms keep meaning and pose", "geometric and semantic"),
+        Condition("both terms keep meaning and pose", "both, official weights"),
+        Condition("both terms keep meaning and pose", "both, weights of 1",
+                  overrides=(f"{term}.semantic_weight=1.0",)),
         Condition("both terms keep meaning and pose", "geometric alone",
                   overrides=(f"{term}.semantic_weight=0",)),
         Condition("both terms keep meaning and pose", "semantic alone",

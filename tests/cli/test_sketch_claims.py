@@ -46,8 +46,10 @@ def test_the_overlap_of_silhouettes_by_hand():
 def test_conditions_change_what_they_name():
     rows = {(row.claim, row.what): load_config(RECIPE, row.overrides).model
             for row in conditions(load_config(RECIPE))}
-    assert len(rows) == 10
+    assert len(rows) == 11
     terms = {what: model.objective.terms[0] for (_, what), model in rows.items()}
+    both = [terms[f"both, {weights}"] for weights in ("official weights", "weights of 1")]
+    assert [term.semantic_weight for term in both] == [0.1, 1]
     assert terms["geometric alone"].semantic_weight == 0 and terms["geometric alone"].layers.layer2 == 1
     assert set(terms["semantic alone"].layers.values()) == {0}
     assert terms["semantic alone"].semantic_weight == 1
