@@ -117,7 +117,8 @@ class JointViews:
                 f"{count} pictures can't take the views of {len(draw.corners)}; draw for {count}.")
         if views == 0:
             return images.new_zeros(count, seeds, 0, *images.shape[2:])
-        grid = perspective_grid(draw.corners.flatten(0, 1), (height, width)).to(images)  # IV×H×W×2
+        corners = draw.corners.flatten(0, 1).to(images.device)
+        grid = perspective_grid(corners, (height, width)).to(images)  # IV×H×W×2
         # the seeds of a picture are channels of one sample: they share its grid
         stacked = images.flatten(1, 2)[:, None].expand(-1, views, -1, -1, -1).flatten(0, 1)  # IV×3S×H×W
         warped = F.grid_sample(stacked, grid, align_corners=False)
