@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 
 import mmdet
+import mmseg
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -17,7 +18,8 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")),
 RUN_BY = {"drop-in.md": "tests/test_drop_in.py",  # pages whose own text a test runs
           "vocabulary.md": "tests/cli/test_vocabulary_page.py"}
 NOT_RUN = "Not run by a test: "  # how a page says why not
-PLACES = {"$MMDET": Path(mmdet.__file__).parent / ".mim" / "tools", "$TOOLS": ROOT / "tools"}
+PLACES = {"$MMDET": Path(mmdet.__file__).parent / ".mim" / "tools", "$TOOLS": ROOT / "tools",
+          "$MMSEG": Path(mmseg.__file__).parent / ".mim" / "tools"}
 PYTHONS = ("python", ".venv/bin/python")
 QUICK = re.compile(r"python -m clip_plugins\.(compat status|configs (list|path|tools)\b.*)|make help")
 SHELL = ("if", "fi", "then", "for", "do", "done", "cd", "echo", "export", "git", "curl", "tar", "unzip")

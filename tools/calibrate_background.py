@@ -24,6 +24,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     parser.add_argument("--images", type=int, default=1000, metavar="N",
                         help="training images that are looked at, evenly spaced (default: 1000)")
     parser.add_argument("--cfg-options", nargs="+", default=[], metavar="KEY=VALUE", help="config overrides")
+    parser.add_argument("--device", help="cpu, cuda, ... (default: CUDA where there is one)")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     return parser.parse_args(arguments)
 
@@ -36,7 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     def work() -> None:
         from clip_plugins.cli.background import calibrate
 
-        print(calibrate(args.config, args.checkpoint, args.out, args.images, args.cfg_options))
+        print(calibrate(args.config, args.checkpoint, args.out, args.images, args.cfg_options,
+                        args.device))
     return door(work, debug=args.debug)
 
 

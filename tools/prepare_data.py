@@ -9,6 +9,8 @@ examples:
     python tools/prepare_data.py lvis lvis_v1_train.json lvis_v1_val.json --out data/lvis_v1/annotations
     python tools/prepare_data.py ov_coco instances_train2017.json instances_val2017.json \
         --out data/coco/annotations
+    python tools/prepare_data.py object_masks instances_val2017.json --out data/coco/objects/val2017
+    python tools/prepare_data.py coco_20i data/fewshot/COCO2014/annotations --out data/fewshot/COCO2014/splits
 """
 
 import argparse
@@ -41,6 +43,12 @@ def parse_arguments() -> argparse.Namespace:
         public.add_argument("train", metavar="TRAIN.json", help="official file of the training set")
         public.add_argument("val", metavar="VAL.json", help="official file of the validation set")
         public.add_argument("--out", required=True, metavar="DIR", help="folder for the two files")
+    masks = jobs.add_parser("object_masks", help="index masks of all objects of a COCO file (COCO-Object)")
+    masks.add_argument("instances", metavar="INSTANCES.json", help="COCO annotation file")
+    masks.add_argument("--out", required=True, metavar="DIR", help="folder for <image>.png")
+    folds = jobs.add_parser("coco_20i", help="lists of COCO-20i from the masks of COCO 2014")
+    folds.add_argument("masks", metavar="DIR", help="folder with train2014/ and val2014/, of object_masks")
+    folds.add_argument("--out", required=True, metavar="DIR", help="folder for trn/ and val/")
     return parser.parse_args()
 
 
@@ -76,13 +84,29 @@ def public_split(arguments: argparse.Namespace) -> None:
         print(f"{path}: {counts.categories} names, {counts.images} images, {counts.boxes} boxes")
 
 
+def object_masks(arguments: argparse.Namespace) -> None:
+    """Writes index masks of objects."""
+    from clip_plugins.datasets.object_masks import write_object_masks
+
+    print(f"{write_object_masks(arguments.instances, arguments.out)} masks are new in {arguments.out}")
+
+
+def coco_20i(arguments: argparse.Namespace) -> None:
+    """Writes the lists of COCO-20i."""
+    from clip_plugins.datasets.object_masks import write_fold_lists
+
+    for path, images in write_fold_lists(arguments.masks, arguments.out).items():
+        print(f"{path}: from {images} masks")
+
+
 def main() -> int:
     """Runs the chosen job; 2 after a user's error."""
     arguments = parse_arguments()
     from clip_plugins.cli import door
 
-    work = {"ov_shapes": ov_shapes, "split": split_instances}.get(arguments.job, public_split)
-    return door(lambda: work(arguments))
+    jobs = {"ov_shapes": ov_shapes, "split": split_instances, "object_masks": object_masks,
+            "coco_20i": coco_20i}
+    return door(lambda: jobs.get(arguments.job, public_split)(arguments))
 
 
 if __name__ == "__main__":

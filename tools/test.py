@@ -27,6 +27,8 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     parser.add_argument("--work-dir", help="folder for logs (default: work_dirs/<config name>)")
     parser.add_argument("--allow-mismatch", action="store_true",
                         help="load what fits of a checkpoint whose keys differ from the model's")
+    parser.add_argument("--tta", action="store_true",
+                        help="test at several sizes and mirrored, as the config's tta_pipeline says")
     parser.add_argument("--cfg-options", nargs="+", default=[], metavar="KEY=VALUE",
                         help="overrides, e.g. test_dataloader.batch_size=4")
     parser.add_argument("--safe-config", action="store_true",
@@ -47,7 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         asked = Asked(args.texts, args.exemplar, args.exemplar_weight)
         config = load_config(args.config, args.cfg_options, is_safe=args.safe_config)
         test(config, args.checkpoint, texts=asked, out=args.out, show_dir=args.show_dir,
-             work_dir=args.work_dir, strict=not args.allow_mismatch, launcher=args.launcher)
+             work_dir=args.work_dir, strict=not args.allow_mismatch, launcher=args.launcher,
+             augmented=args.tta)
     return door(work, debug=args.debug)
 
 

@@ -3,18 +3,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from mmengine.runner import load_checkpoint as load_into
 from tqdm import tqdm
 
 from clip_plugins.cli.config import load_config
 from clip_plugins.errors import ConfigError
 from clip_plugins.files import write_json
-from clip_plugins.registry import DATASETS, MODELS
-from clip_plugins.training.trained import require_checkpoint
+from clip_plugins.registry import DATASETS
+from clip_plugins.training.trained import load_trained
+from clip_plugins.vocabulary.hook import hook_prompts
 
 
 def calibrate(config: str | Path, checkpoint: str | Path, out: str | Path, images: int = 1000,
-              options: Sequence[str] = ()) -> str:
+              options: Sequence[str] = (), device: str | None = None) -> str:
     """Calibrate a model's background and write the rule.
 
     Args:
@@ -23,26 +23,26 @@ def calibrate(config: str | Path, checkpoint: str | Path, out: str | Path, image
         out: JSON file that `model.test_cfg.background` may name.
         images: how many training images are looked at, evenly spaced.
         options: `key=value` overrides of the config.
+        device: default: CUDA where there is one.
 
     Returns:
         text for the user.
 
     Raises:
-        ConfigError: a config without captions or names.
+        ConfigError: a config without captions or names, or of another model.
     """
-    from clip_plugins.segmentation.groupvit.calibration import calibrate_background
+    from clip_plugins.segmentation.groupvit import GroupViT, calibrate_background
     from clip_plugins.vocabulary import Vocabulary, dataset_classes
 
     cfg = load_config(config, options)
     if not cfg.get("train_dataloader"):
         raise ConfigError(f"{config} has no train_dataloader; give a config that trains on captions.")
-    require_checkpoint(checkpoint)
-    model = MODELS.build(cfg.model).eval()
-    load_into(model, str(checkpoint), map_location="cpu", strict=True)
+    model = load_trained(cfg, checkpoint, device=device)
+    if not isinstance(model, GroupViT):
+        raise ConfigError(f"{type(model).__name__} has no groups to calibrate; "
+                          "see tools/calibrate_offset.py.")
     names = dataset_classes(DATASETS.build(cfg.test_dataloader.dataset))
-    hook = next((hook for hook in cfg.get("custom_hooks", [])
-                 if hook.get("type") == "clip_plugins.VocabularyHook"), {})
-    model.set_vocabulary(Vocabulary.load(list(names), hook.get("prompts")))
+    model.set_vocabulary(Vocabulary.load(list(names), hook_prompts(cfg)))
     dataset = DATASETS.build(cfg.train_dataloader.dataset)
     found = calibrate_background(model, _evenly(dataset, images))
     Path(out).parent.mkdir(parents=True, exist_ok=True)

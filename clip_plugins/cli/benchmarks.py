@@ -12,7 +12,8 @@ import torch
 from clip_plugins.files import write_json
 
 Clock = Callable[[], float]
-PACKAGES = ("clip_plugins", "torch", "torchvision", "mmengine", "mmdet", "open_clip_torch", "pillow", "lmdb")
+PACKAGES = ("clip_plugins", "torch", "torchvision", "mmengine", "mmdet", "open_clip_torch", "pillow", "lmdb",
+            "transformers")
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """`tools/encode_dense.py`: pixel embeddings of pictures into a store."""
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
@@ -10,7 +11,7 @@ from mmengine.logging import print_log
 from tqdm import tqdm
 
 from clip_plugins.cli.inference import find_images
-from clip_plugins.errors import ConfigError
+from clip_plugins.errors import ConfigError, DataError
 from clip_plugins.proposals.cache import fingerprint_file
 from clip_plugins.segmentation import OpenVocabularySegmentor
 from clip_plugins.segmentation.dense_store import dense_entry, dense_fields, pooled
@@ -20,7 +21,6 @@ from clip_plugins.training.trained import load_model
 GROUP = 8  # images a transaction
 
 
-@torch.inference_mode()
 def encode_dense(source: str | Path, config: Config, checkpoint: str | Path | None, out: str | Path, *,
                  dtype: str = "fp16", pool: int = 1, device: str | None = None) -> int:
     """Write the embeddings of every picture that the store lacks.
@@ -40,6 +40,7 @@ def encode_dense(source: str | Path, config: Config, checkpoint: str | Path | No
     Raises:
         ConfigError: another kind of model.
         CacheError: the store was made with another model, or otherwise.
+        DataError: some pictures couldn't be read; all others are in the store by then.
     """
     if pool < 1:
         raise ConfigError(f"pool is {pool}; give a whole number from 1 on.")
@@ -53,14 +54,32 @@ def encode_dense(source: str | Path, config: Config, checkpoint: str | Path | No
              "dtype": dtype, "embed_dim": model.embed_dim}
     with StoreWriter(out, about, dense_fields(model.embed_dim, dtype)) as writer:
         missing = writer.missing(paths)
-        group: dict[str, dict] = {}
-        for name in tqdm(missing, desc="encoding", unit="image"):
-            data = model.data_preprocessor(pseudo_collate([pipeline({"img_path": str(paths[name])})]))
-            size = data["data_samples"][0].metainfo["ori_shape"]
-            group[name] = dense_entry(pooled(model.pixel_embeddings(data["inputs"]), pool)[0], size)
-            if len(group) == GROUP or name == missing[-1]:
-                writer.put(group)
-                group = {}
+        unread = _encode({name: paths[name] for name in missing}, model, pipeline, pool, writer)
+        if unread:
+            raise DataError(f"{len(unread)} of {len(paths)} pictures couldn't be encoded; the first: "
+                            f"{unread[0]}")
         writer.complete()
     print_log(f"{len(missing)} of {len(paths)} pictures encoded into {out}", logger="current")
     return len(missing)
+
+
+@torch.inference_mode()  # not round the building of the model: its weights would be no ordinary tensors
+def _encode(paths: Mapping[str, Path], model: OpenVocabularySegmentor, pipeline: Callable, pool: int,
+            writer: StoreWriter) -> list[str]:
+    """Put the embeddings of every picture that can be read into the store; gives the others' errors."""
+    unread: list[str] = []
+    group: dict[str, dict] = {}
+    for name, path in tqdm(paths.items(), desc="encoding", unit="image"):
+        try:
+            data = model.data_preprocessor(pseudo_collate([pipeline({"img_path": str(path)})]))
+        except DataError as error:
+            unread.append(str(error))
+            continue
+        size = data["data_samples"][0].metainfo["ori_shape"]
+        group[name] = dense_entry(pooled(model.pixel_embeddings(data["inputs"]), pool)[0], size)
+        if len(group) == GROUP:
+            writer.put(group)
+            group = {}
+    if group:
+        writer.put(group)
+    return unread

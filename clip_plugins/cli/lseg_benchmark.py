@@ -1,20 +1,18 @@
 """What LSeg costs beside its bare image tower, and what a thousand names cost beside twenty."""
 from __future__ import annotations
 
-import multiprocessing
-import resource
-import sys
+from collections.abc import Callable
 from functools import partial
 
 import torch
 from mmengine.registry import MODELS, init_default_scope
 
 from clip_plugins.cli.benchmarks import Clock, Row, interleaved
+from clip_plugins.cli.memory import MEBIBYTE, can_measure, peak_mebibytes
 from clip_plugins.segmentation.lseg import LSeg
 from clip_plugins.vocabulary import random_embeddings
 
 SIDE, NAMES, FEW, MANY = 480, 150, 20, 1000
-MEBIBYTE = 1 << 20
 PAPER = {
     "type": "clip_plugins.LSeg", "embed_dim": 512,
     "backbone": {"type": "clip_plugins.DPTViT"},
@@ -57,26 +55,25 @@ def lseg_rows(rounds: int, clock: Clock) -> list[Row]:
     whole, tower = interleaved(works, rounds, clock=clock).values()
     works = {"many": partial(label, model, pixels, MANY), "few": partial(label, model, pixels, FEW)}
     many, few = interleaved(works, rounds, clock=clock).values()
-    text = (MANY - FEW) * model.embed_dim * 4 / MEBIBYTE
-    grown = peak_memory(MANY) - peak_memory(FEW)
     return [
         Row.at_most(f"LSeg ViT-L/16 at {SIDE}x{SIDE}, {NAMES} labels / bare ViT", whole, tower, "s", 1.25),
         Row.at_most(f"LSeg ViT-L/16, {MANY} labels / {FEW}", many, few, "s", 1.3),
-        Row(f"peak memory of {MANY} labels beyond that of {FEW}; other: their embeddings", grown, text,
-            grown - text, "MiB", "<= 16 beyond the embeddings", grown - text <= 16),
+        *memory_of_names(model.embed_dim),
     ]
 
 
-def peak_memory(count: int) -> float:
-    """Largest resident size, in MiB, of a process of its own that labels one image with so many names."""
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(1) as pool:
-        return pool.apply(_peak, (count,))
+def memory_of_names(embed_dim: int) -> list[Row]:
+    """What many names take beyond few, beside their embeddings; no row where memory can't be measured."""
+    if not can_measure():
+        return []
+    text = (MANY - FEW) * embed_dim * 4 / MEBIBYTE
+    grown = peak_mebibytes(partial(labelling, MANY)) - peak_mebibytes(partial(labelling, FEW))
+    return [Row(f"LSeg: peak memory of {MANY} labels beyond that of {FEW}; other: their embeddings", grown,
+                text, grown - text, "MiB", "<= 16 beyond the embeddings", grown - text <= 16)]
 
 
-def _peak(count: int) -> float:
-    torch.set_num_threads(1)
+def labelling(count: int) -> tuple[LSeg, Callable[[], None]]:
+    """The model, and labelling of one image with so many names."""
     model = paper_model()
-    label(model, torch.randn(1, 3, SIDE, SIDE, device=next(model.parameters()).device), count)
-    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return used / MEBIBYTE if sys.platform == "darwin" else used / 1024
+    pixels = torch.randn(1, 3, SIDE, SIDE, device=next(model.parameters()).device)
+    return model, partial(label, model, pixels, count)

@@ -13,6 +13,7 @@ from clip_plugins.cli.config import load_config, set_seed, set_work_dir
 from clip_plugins.cli.predictions import DetectionCollector, write_results
 from clip_plugins.cli.runner import build_runner
 from clip_plugins.cli.throughput import Throughput
+from clip_plugins.errors import ConfigError
 from clip_plugins.training.trained import require_checkpoint
 from clip_plugins.vocabulary.hook import VOCABULARY_HOOK
 
@@ -23,7 +24,8 @@ BOXES_HOOK = "clip_plugins.DetectionPictures"
 def test(config: str | Path | Config, checkpoint: str | Path | None, *,
          texts: str | Sequence[str] | Asked | None = None, out: str | Path | None = None,
          show_dir: str | None = None, work_dir: str | None = None, strict: bool = True,
-         launcher: str = "none", options: Sequence[str] = ()) -> dict[str, float]:
+         launcher: str = "none", augmented: bool = False,
+         options: Sequence[str] = ()) -> dict[str, float]:
     """Evaluate a checkpoint on the test dataset of a config.
 
     Args:
@@ -37,6 +39,7 @@ def test(config: str | Path | Config, checkpoint: str | Path | None, *,
         work_dir: folder for logs; default `work_dirs/<config name>`.
         strict: refuse a checkpoint whose keys don't match the model's.
         launcher: `none`, `pytorch` (torchrun), `slurm` or `mpi`.
+        augmented: see `augment`.
         options: `key=value` overrides of the config.
     Returns:
         the metrics by name.
@@ -56,6 +59,8 @@ def test(config: str | Path | Config, checkpoint: str | Path | None, *,
     names = None if asked.texts is None else asked.vocabulary().names
     if not asked.is_empty:
         set_asked(cfg, asked)
+    if augmented:
+        augment(cfg)
     if show_dir is not None:
         kind = PICTURES_HOOKS.get(cfg.get("default_scope"), BOXES_HOOK)
         add_hook(cfg, {"type": kind, "out_dir": show_dir, "names": names})
@@ -87,6 +92,19 @@ def set_asked(config: Config, asked: Asked) -> None:
     for hook in config.custom_hooks:
         if hook.get("type") == VOCABULARY_HOOK:
             hook.update({key: value for key, value in options.items() if value not in (None, {})})
+
+
+def augment(config: Config) -> None:
+    """Test every image at several sizes and mirrored, as the config's tta_model and tta_pipeline say.
+
+    Raises:
+        ConfigError: the config has none.
+    """
+    if not (config.get("tta_model") and config.get("tta_pipeline")):
+        raise ConfigError(f"{config.filename} has no tta_model and tta_pipeline; set them or leave out "
+                          "--tta.")
+    config.test_dataloader.dataset.pipeline = config.tta_pipeline
+    config.model = {**config.tta_model, "module": config.model}
 
 
 def class_names(dataset: Any) -> list[str]:

@@ -1,11 +1,12 @@
 """Captions with the nouns in them, and prompts made of nouns (GroupViT, section 3.2, and its code)."""
 from __future__ import annotations
 
+import csv
 import json
 import random
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
@@ -57,12 +58,13 @@ def noun_prompts(caption: str, nouns: Sequence[str], count: int, prompt_set: Pro
 
 @TASK_UTILS.register_module()
 class NounsOfFile:
-    """Nouns given in the JSON lines that the captions stand in: `nouns` of a row, and `name` of its object.
+    """Nouns given in the file that the captions stand in: `nouns` of a row, and `name` of its object.
 
     They are a picture's: whatever a caption mentions, all names of its picture count.
 
     Args:
-        ann_file: JSON lines with `file` and `nouns` (a list) or `name`.
+        ann_file: JSON lines with `file` and `nouns` (a list) or `name`; or .tsv with columns of these names,
+            nouns with commas between them.
 
     Raises:
         DataError: the file is missing, damaged, or names nothing.
@@ -71,13 +73,12 @@ class NounsOfFile:
     def __init__(self, ann_file: str) -> None:
         found: dict[str, dict[str, None]] = defaultdict(dict)
         try:
-            for line in Path(ann_file).read_text(encoding="utf-8").splitlines():
-                row = json.loads(line) if line.strip() else {}
-                names = [*row.get("nouns", ()), *([row["name"]] if row.get("name") else [])]
+            for row in _rows(Path(ann_file)):
+                names = [*(row.get("nouns") or ()), *([row["name"]] if row.get("name") else [])]
                 found[row.get("file")].update(dict.fromkeys(names))
-        except (OSError, ValueError, TypeError, AttributeError) as error:
+        except (OSError, ValueError, TypeError, AttributeError, csv.Error) as error:
             raise DataError(
-                f"{ann_file} can't be read as JSON lines with nouns ({error}); correct it."
+                f"{ann_file} can't be read as rows with nouns ({error}); correct it."
             ) from error
         self.of_file = {file: tuple(names) for file, names in found.items() if names}
         if not self.of_file:
@@ -86,6 +87,18 @@ class NounsOfFile:
     def __call__(self, caption: str, info: Mapping[str, Any]) -> tuple[str, ...]:
         """Names of everything in the sample's picture; none where the file gives none."""
         return self.of_file.get(info.get("file"), ())
+
+
+def _rows(path: Path) -> Iterator[dict[str, Any]]:
+    """Rows of JSON lines or of a .tsv, `nouns` as a list."""
+    if path.suffix != ".tsv":
+        lines = path.read_text(encoding="utf-8").splitlines()
+        yield from (json.loads(line) for line in lines if line.strip())
+        return
+    with path.open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE):
+            listed = (noun.strip() for noun in (row.get("nouns") or "").split(","))
+            yield {**row, "nouns": [noun for noun in listed if noun]}
 
 
 @TASK_UTILS.register_module()

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from mmengine.evaluator import BaseMetric
 from torch import Tensor
 
 from clip_plugins.errors import ConfigError
+from clip_plugins.evaluation.label_files import LabelMetric
 from clip_plugins.evaluation.segmentation import pixel_counts
 from clip_plugins.registry import METRICS
 
@@ -57,27 +57,24 @@ def sums_of(areas: np.ndarray, class_ids: Sequence[int], classes: Sequence[int])
 
 
 @METRICS.register_module()
-class FewShotIoU(BaseMetric):
+class FewShotIoU(LabelMetric):
     """`few_shot/miou` (foreground, mean over the classes of the fold) and `few_shot/fb_iou`, 0..100.
 
     Args:
         ignore_index: label of boundaries.
-        collect_device: see mmengine.
-        prefix: see mmengine.
+        kwargs: of `LabelMetric`.
     """
 
     default_prefix = "few_shot"
 
-    def __init__(self, ignore_index: int = 255, collect_device: str = "cpu",
-                 prefix: str | None = None) -> None:
-        super().__init__(collect_device=collect_device, prefix=prefix)
+    def __init__(self, ignore_index: int = 255, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         self.ignore_index = ignore_index
 
     def process(self, data_batch: Any, data_samples: Sequence[Mapping]) -> None:
         """Count the pixels of one batch; samples tell their class as `class_label`."""
         for sample in data_samples:
-            prediction = sample["pred_sem_seg"]["data"].squeeze(0)
-            truth = sample["gt_sem_seg"]["data"].squeeze(0).to(prediction.device)
+            prediction, truth = self.labels_of(sample)
             areas = episode_areas(prediction, truth, self.ignore_index)
             self.results.append((int(sample["class_label"]), areas.cpu().numpy()))
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from mmengine.evaluator import BaseMetric
 from torch import Tensor
 
-from clip_plugins.errors import ConfigError, ShapeError
+from clip_plugins.errors import ConfigError, DataError, ShapeError
+from clip_plugins.evaluation.label_files import LabelMetric
 from clip_plugins.registry import METRICS
 
 NO_NAME = "background"  # split of the name that stands for everything else
@@ -82,7 +82,7 @@ class NounLabels:
 
 
 @METRICS.register_module()
-class OpenVocabularyIoU(BaseMetric):
+class OpenVocabularyIoU(LabelMetric):
     """mIoU of groups of names; all names are candidates on every pixel.
 
     Groups are the values of `metainfo['class_splits']` of the dataset, `novel` (all splits that begin so) and
@@ -95,27 +95,34 @@ class OpenVocabularyIoU(BaseMetric):
         classwise: also `seg/iou_of/<name>`.
         extra_groups: further groups of names, e.g. `dict(novel=[...])`: `seg/miou_<group>`.
         absent_is_zero: count names without a true pixel as 0, as the official evaluation of LSeg does.
-        collect_device: see mmengine.
-        prefix: see mmengine.
+        kwargs: of `LabelMetric`.
     """
 
     default_prefix = "seg"
 
     def __init__(self, ignore_index: int = 255, nouns: bool = False, classwise: bool = False,
                  absent_is_zero: bool = False, extra_groups: Mapping[str, Sequence[str]] | None = None,
-                 collect_device: str = "cpu", prefix: str | None = None) -> None:
-        super().__init__(collect_device=collect_device, prefix=prefix)
+                 **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         self.extra_groups = dict(extra_groups or {})
         self.ignore_index, self.classwise, self.absent_is_zero = ignore_index, classwise, absent_is_zero
         self.nouns = nouns
 
     def process(self, data_batch: Any, data_samples: Sequence[Mapping]) -> None:
-        """Count the pixels of one batch."""
+        """Count the pixels of one batch.
+
+        Raises:
+            DataError: a mask holds a label that is neither a name's nor the ignored one.
+        """
         names, splits = self._names()
         nouns = NounLabels(names, splits) if self.nouns else None
         for sample in data_samples:
-            prediction = sample["pred_sem_seg"]["data"].squeeze(0)
-            truth = sample["gt_sem_seg"]["data"].squeeze(0).to(prediction.device)
+            prediction, truth = self.labels_of(sample)
+            unknown = truth[(truth != self.ignore_index) & ((truth < 0) | (truth >= len(names)))]
+            if len(unknown):
+                raise DataError(f"the mask of {sample.get('img_path', 'an image')} holds label "
+                                f"{int(unknown[0])} but there are {len(names)} names and {self.ignore_index} "
+                                "is ignored; correct the masks or the names.")
             found = [pixel_counts(prediction, truth, len(names), self.ignore_index)]
             if nouns is not None:
                 found.append(pixel_counts(nouns.of(prediction, self.ignore_index),

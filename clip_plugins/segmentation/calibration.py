@@ -12,7 +12,7 @@ from torch import Tensor
 
 from clip_plugins.errors import ConfigError, DataError
 from clip_plugins.evaluation.segmentation import iou_of, pixel_counts
-from clip_plugins.segmentation.labelling import BUDGET, RunningBest, name_chunks
+from clip_plugins.segmentation.labelling import RunningBest, name_chunks
 from clip_plugins.segmentation.open_vocabulary import OpenVocabularySegmentor
 
 
@@ -30,7 +30,7 @@ def object_margins(model: OpenVocabularySegmentor, inputs: Tensor, background: i
     """
     windows, best = model.look(inputs), RunningBest()
     count, pixels = len(model.columns_on(inputs.device)), inputs[:, 0].numel()
-    for part in name_chunks(count, pixels, model.test_cfg.get("budget", BUDGET)):
+    for part in name_chunks(count, pixels, model.budget):
         scores = model.join_windows(windows, part, inputs.shape).clone()
         if part.start <= background < part.stop:
             scores[:, background - part.start] = -torch.inf

@@ -78,6 +78,11 @@ class OpenVocabularySegmentor(HeldVocabulary, BaseSegmentor):
             raise ConfigError("test_cfg.mode is 'slide' without crop_size and stride; give both as (h, w).")
 
     @property
+    def budget(self) -> int:
+        """Scores in memory at a time."""
+        return self.test_cfg.get("budget", BUDGET)
+
+    @property
     def out_channels(self) -> int:
         """Of `seg_logits`, for mmseg's test-time augmentation; never 1, which it reads as a sigmoid."""
         return max(2, len(self.names))
@@ -143,7 +148,7 @@ class OpenVocabularySegmentor(HeldVocabulary, BaseSegmentor):
 
     def predict(self, inputs: Tensor,
                 data_samples: Sequence[SegDataSample] | None = None) -> list[SegDataSample]:
-        """Labels of every pixel of the original images.
+        """Labels of every pixel of the original images; those of an image don't depend on its batch.
 
         Args:
             inputs: (B, 3, H, W) normalised pixels.
@@ -154,13 +159,27 @@ class OpenVocabularySegmentor(HeldVocabulary, BaseSegmentor):
             and, where test_cfg.keep_logits, `seg_logits` (N + M, H, W).
         """
         samples = [SegDataSample() for _ in inputs] if data_samples is None else list(data_samples)
-        frames = [Frame(sample.metainfo, inputs.shape[-2:], self.align_corners) for sample in samples]
+        frames = [Frame(sample.metainfo, tuple(inputs.shape[-2:]), self.align_corners) for sample in samples]
+        for inside in dict.fromkeys(frame.inside for frame in frames):  # equal sizes are looked at together
+            members = [index for index, frame in enumerate(frames) if frame.inside == inside]
+            images = cut(inputs if len(members) == len(inputs) else inputs[members], inside)
+            self.label(images, [samples[index] for index in members], [frames[index] for index in members])
+        return samples
+
+    def label(self, inputs: Tensor, samples: Sequence[SegDataSample], frames: Sequence[Frame]) -> None:
+        """Put labels, and scores where asked for, into samples; see `predict`.
+
+        Args:
+            inputs: (B, 3, H, W) normalised pixels without padding.
+            samples: B.
+            frames: B ways back to the original images.
+        """
         text, offsets = self.columns_on(inputs.device), self.offsets_on(inputs.device)
         pixels = max(len(inputs) * inputs.shape[-2] * inputs.shape[-1], *(frame.pixels for frame in frames))
         best = [RunningBest() for _ in samples]
         kept: list[list[Tensor]] = [[] for _ in samples]
         windows = self.look(inputs)
-        for part in name_chunks(len(text), pixels, self.test_cfg.get("budget", BUDGET)):
+        for part in name_chunks(len(text), pixels, self.budget):
             scores = self.join_windows(windows, part, inputs.shape)
             if offsets is not None:
                 scores = scores + offsets[part, None, None]
@@ -173,7 +192,6 @@ class OpenVocabularySegmentor(HeldVocabulary, BaseSegmentor):
             sample.pred_sem_seg = PixelData(data=found.labels.clamp(max=len(self.names))[None])
             if logits:
                 sample.seg_logits = PixelData(data=torch.cat(logits))
-        return samples
 
     def look(self, inputs: Tensor) -> list[tuple[Window, Any]]:
         """Features of each window of a batch, with (top, bottom, left, right); one window in mode 'whole'."""
@@ -216,11 +234,21 @@ def _checked_background(background: dict | None) -> dict | None:
 
 
 class Frame:
-    """The way from the network's pixels back to the original image: padding off, flip back, resize."""
+    """Where an image lies in a batch, and the way back to the original: flip back, resize.
+
+    Args:
+        metainfo: mmseg's, with `padding_size`, `flip` and `ori_shape` where there are such.
+        size: (H, W) of the batch.
+        align_corners: of resizing.
+
+    Attributes:
+        inside: (top, bottom, left, right) of the image without padding; see `cut`.
+        size: (H', W') of the original image.
+    """
 
     def __init__(self, metainfo: dict, size: tuple[int, int], align_corners: bool) -> None:
         left, right, top, bottom = metainfo.get("img_padding_size", metainfo.get("padding_size", (0,) * 4))
-        self.inside = (..., slice(top, size[0] - bottom), slice(left, size[1] - right))
+        self.inside: Window = (top, size[0] - bottom, left, size[1] - right)
         self.flip = metainfo.get("flip_direction", "horizontal") if metainfo.get("flip") else None
         own = (size[0] - bottom - top, size[1] - right - left)
         self.size = tuple(metainfo.get("ori_shape", own))[:2]
@@ -231,9 +259,18 @@ class Frame:
         """Of the original image."""
         return self.size[0] * self.size[1]
 
+    def keeps(self, size: tuple[int, int]) -> bool:
+        """Whether an image of H×W pixels is the original as it was: neither resized nor mirrored."""
+        return self.size == size and self.flip is None
+
     def undo(self, scores: Tensor) -> Tensor:
-        """(n, H, W) of the network -> (n, H', W') of the original image."""
-        scores = scores[self.inside]
+        """(n, H, W) of the network, padding cut off -> (n, H', W') of the original image."""
         if self.flip is not None:
             scores = scores.flip(-1 if self.flip == "horizontal" else -2)
         return resize_map(scores[None], self.size, self.align_corners)[0]
+
+
+def cut(maps: Tensor, inside: Window) -> Tensor:
+    """(..., H, W) -> (..., h, w): rows top to bottom, columns left to right."""
+    top, bottom, left, right = inside
+    return maps[..., top:bottom, left:right]

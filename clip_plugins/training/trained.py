@@ -18,7 +18,20 @@ TRUTH = ("Annotations", "LoadMask")  # parts of the names of transforms that a p
 
 def load_model(config: Config, checkpoint: str | Path | None, strict: bool = True,
                device: str | None = None) -> tuple[nn.Module, Compose]:
-    """The model of a config with trained weights, and what pictures go through.
+    """`load_trained`, and what pictures go through.
+
+    Raises:
+        ConfigError: the config has no test pipeline.
+        CheckpointError: the checkpoint is missing, damaged or of another kind.
+    """
+    init_default_scope(config.get("default_scope") or "mmengine")
+    pipeline = Compose(inference_pipeline(config))  # a config without is refused before its weights are read
+    return load_trained(config, checkpoint, strict, device), pipeline
+
+
+def load_trained(config: Config, checkpoint: str | Path | None, strict: bool = True,
+                 device: str | None = None) -> nn.Module:
+    """The model of a config with trained weights, in evaluation mode.
 
     Args:
         config: of a detector or segmentor.
@@ -27,18 +40,16 @@ def load_model(config: Config, checkpoint: str | Path | None, strict: bool = Tru
         device: None takes CUDA where there is one.
 
     Raises:
-        ConfigError: the config has no test pipeline.
         CheckpointError: the checkpoint is missing, damaged or of another kind.
     """
     if checkpoint is not None:
         require_checkpoint(checkpoint)
     init_default_scope(config.get("default_scope") or "mmengine")
-    pipeline = Compose(inference_pipeline(config))
     model = MODELS.build(config.model)
     if checkpoint is not None:
         loaded = load_checkpoint(model, str(checkpoint), map_location="cpu", strict=strict)
         require_same_kind(loaded.get("state_dict", loaded), model.state_dict(), str(checkpoint))
-    return model.to(device or ("cuda" if torch.cuda.is_available() else "cpu")).eval(), pipeline
+    return model.to(device or ("cuda" if torch.cuda.is_available() else "cpu")).eval()
 
 
 def inference_pipeline(config: Config) -> list[ConfigDict]:

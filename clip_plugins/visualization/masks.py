@@ -81,18 +81,26 @@ def draw_masks(image: np.ndarray, masks: Masks, opacity: float = 0.6,
 
 def beside_legend(picture: Image.Image, masks: Masks) -> Image.Image:
     """A picture with the colours of its names, largest first, and their shares of the pixels."""
-    lines = [(name, f"{name} {100 * share:.0f} %") for name, share in masks.shares().items()][:MAX_LEGEND]
+    lines = [(name, f"{name} {_percent(share)} %") for name, share in masks.shares().items()]
+    more = "" if len(lines) <= MAX_LEGEND else f"and {len(lines) - MAX_LEGEND} more"
+    lines = lines[:MAX_LEGEND]
     font = label_font(FONT_SIZE)
-    room = max((font.getlength(text) for _, text in lines), default=0)
+    room = max((font.getlength(text) for text in (*(text for _, text in lines), more)), default=0)
+    rows = len(lines) + bool(more)
     sheet = Image.new("RGB", (picture.width + round(room) + LINE + 3 * GAP,
-                              max(picture.height, len(lines) * LINE + 2 * GAP)), BACKGROUND)
+                              max(picture.height, rows * LINE + 2 * GAP)), BACKGROUND)
     sheet.paste(picture, (0, 0))
     draw = ImageDraw.Draw(sheet)
     for row, (name, text) in enumerate(lines):
         left, top = picture.width + GAP, GAP + row * LINE
         draw.rectangle((left, top, left + FONT_SIZE, top + FONT_SIZE), fill=colour_of(name))
         draw.text((left + LINE, top - 1), text, INK, font)
+    draw.text((picture.width + GAP + LINE, GAP + len(lines) * LINE - 1), more, INK, font)
     return sheet
+
+
+def _percent(share: float) -> str:
+    return "<1" if 0 < share < 0.005 else f"{100 * share:.0f}"
 
 
 def mask_comparison(image: np.ndarray, truth: Masks, found: Masks) -> Image.Image:

@@ -4,6 +4,7 @@ Few pictures: what it shows is that the whole way works on photographs, not what
 """
 _base_ = [
     "../_base_/datasets/photograph_pairs.py",
+    "../_base_/datasets/seg_tta.py",
     "../_base_/muon.py",
     "../_base_/groupvit_runtime.py",
 ]

@@ -52,3 +52,9 @@ def test_a_config_without_captions_and_missing_weights_are_refused(config: Path,
     (tmp_path / "empty.py").write_text("model = dict(type='clip_plugins.GroupViT')")
     with pytest.raises(ConfigError, match="no train_dataloader"):
         calibrate(tmp_path / "empty.py", tmp_path / "weights.pth", tmp_path / "rule.json")
+
+
+def test_a_model_without_groups_is_refused(tmp_path):
+    config = Path(__file__).resolve().parents[2] / "configs/lseg/lseg_tiny-clip_demo_ov_shapes.py"
+    with pytest.raises(ConfigError, match=r"LSeg has no groups to calibrate"):
+        calibrate(config, None, tmp_path / "rule.json", device="cpu")

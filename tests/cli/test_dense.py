@@ -8,7 +8,7 @@ pytest.importorskip("mmseg")
 
 from clip_plugins.cli import load_config
 from clip_plugins.cli.dense import encode_dense
-from clip_plugins.errors import CacheError, ConfigError
+from clip_plugins.errors import CacheError, ConfigError, DataError
 from clip_plugins.store import Store
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.fixture
 def photos(tmp_path):
     (tmp_path / "photos").mkdir()
-    for number, size in enumerate(((40, 50), (64, 33))):
+    for number, size in enumerate(((40, 50), (96, 33))):  # the second is larger than the tower's own size
         pixels = np.random.default_rng(number).integers(0, 256, (*size, 3)).astype(np.uint8)
         Image.fromarray(pixels).save(tmp_path / "photos" / f"{number}.png")
     return tmp_path / "photos"
@@ -31,8 +31,17 @@ def test_every_picture_gets_its_grid_and_a_second_run_does_nothing(photos, tmp_p
     assert encode_dense(photos, demo(), None, tmp_path / "dense", device="cpu") == 2
     assert encode_dense(photos, demo(), None, tmp_path / "dense", device="cpu") == 0
     entry = Store(tmp_path / "dense")["1.png"]
-    assert entry["size"].tolist() == [64, 33] and entry["grid"].tolist() == [32, 17]
+    assert entry["size"].tolist() == [96, 33] and entry["grid"].tolist() == [48, 17]
     assert np.allclose(np.linalg.norm(entry["embeddings"].astype(np.float32), axis=1), 1, atol=1e-2)
+
+
+def test_a_damaged_picture_is_told_after_all_others_are_encoded(photos, tmp_path):
+    (photos / "0.png").write_bytes(b"no picture")
+    for _ in range(2):  # the second run finds the good one done
+        with pytest.raises(DataError, match="1 of 2 pictures"):
+            encode_dense(photos, demo(), None, tmp_path / "dense", device="cpu")
+    store = Store(tmp_path / "dense")
+    assert store["1.png"]["grid"].tolist() == [48, 17] and not store.is_complete
 
 
 def test_another_recipe_is_another_store(photos, tmp_path):

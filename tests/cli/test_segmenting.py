@@ -10,7 +10,7 @@ pytest.importorskip("mmseg")
 
 from clip_plugins import cli
 from clip_plugins.cli import OpenVocabularyLabeller, is_segmentor, load_config, segment_images
-from clip_plugins.errors import DataError
+from clip_plugins.errors import ConfigError, DataError
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = ["background", "red star", "blue ring"]
@@ -36,11 +36,26 @@ def test_masks_are_drawn_and_their_shares_written(config, tmp_path):
     assert (tmp_path / "out" / told["images"][0]["picture"]).is_file()
 
 
+def test_groups_are_drawn_like_any_labels(tmp_path):
+    config = load_config(ROOT / "configs/groupvit/groupvit_tiny-clip_16-groups_demo_ov_shapes.py")
+    Image.new("RGB", (90, 70), "red").save(tmp_path / "a.png")
+    labeller = OpenVocabularyLabeller(config, None, NAMES, device="cpu")
+    told = segment_images(tmp_path / "a.png", labeller, tmp_path / "out")
+    assert set(told[0]["shares"]) <= set(NAMES) and (tmp_path / "out" / told[0]["picture"]).is_file()
+
+
 def test_a_test_run_draws_what_was_found_beside_the_truth(config, tiny_ov_shapes, tmp_path, monkeypatch):
     monkeypatch.chdir(ROOT)
     for name in ("val_dataloader", "test_dataloader"):
         config[name].update(num_workers=0, persistent_workers=False)
         config[name].dataset.data_root = str(tiny_ov_shapes)
-    figures = cli.test(config, None, work_dir=str(tmp_path / "work"), show_dir=str(tmp_path / "shown"))
+    figures = cli.test(config, None, work_dir=str(tmp_path / "work"), show_dir=str(tmp_path / "shown"),
+                       augmented=True)
     assert "seg/miou_base" in figures
     assert len(list((tmp_path / "shown").glob("*.png"))) == 3  # two scenes and the sheet
+
+
+def test_augmenting_a_config_without_tta_is_refused(config):
+    config.tta_pipeline = None
+    with pytest.raises(ConfigError, match="leave out --tta"):
+        cli.test(config, None, augmented=True)

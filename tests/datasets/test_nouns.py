@@ -1,7 +1,9 @@
 import json
 import random
+import sys
 import tarfile
 from io import BytesIO
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -68,8 +70,22 @@ def test_files_without_nouns_or_damaged_ones_are_refused(tmp_path):
     with pytest.raises(DataError, match="neither nouns nor names"):
         NounsOfFile(captions(tmp_path, [{"file": "1.png", "caption": "a star"}]))
     (tmp_path / "captions.jsonl").write_text("{")
-    with pytest.raises(DataError, match="can't be read as JSON lines"):
+    with pytest.raises(DataError, match="can't be read as rows"):
         NounsOfFile(str(tmp_path / "captions.jsonl"))
+
+
+def test_tab_separated_pairs_come_with_their_nouns(tmp_path):
+    rows = (("file", "caption", "nouns"), ("1.png", "A dog in a car", "dog, car"), ("2.png", "So", ""))
+    (tmp_path / "pairs.tsv").write_text("\n".join("\t".join(row) for row in rows))
+    for name in ("1.png", "2.png"):
+        Image.new("RGB", (20, 16), "red").save(tmp_path / name)
+    pairs = {"type": "clip_plugins.ImageTextDataset", "data_root": f"{tmp_path}/", "ann_file": "pairs.tsv",
+             "images": "", "size": 16}
+    for nouns in ({"type": "clip_plugins.NounsOfFile", "ann_file": str(tmp_path / "pairs.tsv")},
+                  {"type": "clip_plugins.NounsInText", "names": ["dog", "car"]}):
+        first, second = (CaptionsWithNouns(pairs, nouns)[index]["data_samples"] for index in range(2))
+        assert first.nouns == ("dog", "car") and second.nouns == ()
+        assert second.prompts == ("So",) * 3
 
 
 def add(archive: tarfile.TarFile, name: str, content: bytes) -> None:
@@ -128,6 +144,29 @@ def test_another_field_of_a_shard_may_hold_the_nouns(tmp_path):
 def test_a_tagger_that_is_missing_is_told_with_the_cure(monkeypatch):
     monkeypatch.setattr("clip_plugins.datasets.nouns.find_spec", lambda name: None)
     with pytest.raises(ConfigError, match="pip install nltk"):
+        TaggedNouns()
+
+
+@pytest.fixture
+def tagger(monkeypatch) -> ModuleType:
+    """Stands in for NLTK, which isn't required."""
+    nltk = ModuleType("nltk")
+    nltk.word_tokenize = str.split
+    nltk.pos_tag = lambda words: [(word, "NN" if word == "dog" else "DT") for word in words]
+    monkeypatch.setitem(sys.modules, "nltk", nltk)
+    monkeypatch.setattr("clip_plugins.datasets.nouns.find_spec", lambda name: nltk)
+    return nltk
+
+
+def test_a_tagger_finds_nouns_in_captions(tagger):
+    assert TaggedNouns()("a dog sees the dog", {}) == ("dog", "dog")
+
+
+def test_a_tagger_without_its_data_is_told_with_the_cure(tagger):
+    def missing(words: list) -> list:
+        raise LookupError("no data")
+    tagger.pos_tag = missing
+    with pytest.raises(ConfigError, match=r"nltk\.download"):
         TaggedNouns()
 
 

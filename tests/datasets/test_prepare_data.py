@@ -81,3 +81,12 @@ def test_the_configs_of_real_photographs_read_them(name, shared):
         sample = DATASETS.build(dataset)[0]
         assert max(sample["inputs"].shape) <= 400
         assert "scale_factor" in sample["data_samples"]
+
+
+def test_objects_of_a_coco_file_become_masks(prepare, tmp_path, capsys):
+    pytest.importorskip("pycocotools")
+    content = {"images": [{"id": 1, "file_name": "a.jpg", "height": 4, "width": 4}], "annotations": [],
+               "categories": [{"id": 1}]}
+    (tmp_path / "instances.json").write_text(json.dumps(content))
+    assert prepare("object_masks", tmp_path / "instances.json", "--out", tmp_path / "masks") == 0
+    assert "1 masks are new" in capsys.readouterr().out and (tmp_path / "masks" / "a.png").is_file()

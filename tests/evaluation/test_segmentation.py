@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from clip_plugins.errors import ConfigError, ShapeError
+from clip_plugins.errors import ConfigError, DataError, ShapeError
 from clip_plugins.evaluation.segmentation import NounLabels, OpenVocabularyIoU, iou_of, pixel_counts
 
 NAMES = ("background", "red star", "blue star", "red fish")
@@ -69,3 +69,8 @@ def test_a_dataset_without_classes_is_refused():
     metric = OpenVocabularyIoU()
     with pytest.raises(ConfigError, match="classes"):
         metric.process({}, [])
+
+
+def test_a_mask_with_an_unknown_label_is_refused():
+    with pytest.raises(DataError, match="label 4 but there are 4 names"):
+        judged([[0, 1]], [[0, 4]])

@@ -26,6 +26,16 @@ def run(*command: str, folder: Path) -> str:
     return done.stdout + done.stderr
 
 
+def evaluate_and_draw(config: Path, work: list[str], options: list[str], folder: Path) -> None:
+    """mmseg's test.py alone, then with all its switches: pictures, masks on disk, test-time augmentation."""
+    command = [str(TOOLS / "test.py"), str(config), str(folder / "work" / "iter_1.pth"), *work]
+    assert "seg/miou_base" in run(*command, "--cfg-options", *options, folder=folder)
+    told = run(*command, "--tta", "--show-dir", str(folder / "shown"), "--out", str(folder / "masks"),
+               "--cfg-options", "default_hooks.visualization.interval=1", *options, folder=folder)
+    assert "seg/miou_base" in told
+    assert list((folder / "shown").rglob("*.png")) and list((folder / "masks").glob("*.png"))
+
+
 @pytest.mark.skipif(not TOOLS.is_dir(), reason="this mmseg was installed without its tools")
 def test_mmsegs_tools_train_and_test_lseg(tiny_ov_shapes, tmp_path):
     config = tmp_path / "lseg.py"
@@ -38,6 +48,4 @@ def test_mmsegs_tools_train_and_test_lseg(tiny_ov_shapes, tmp_path):
     work = ["--work-dir", str(tmp_path / "work")]
     told = run(str(TOOLS / "train.py"), str(config), *work, "--cfg-options", *small, folder=tmp_path)
     assert "loss_pixels" in told and (tmp_path / "work" / "iter_1.pth").is_file()
-    told = run(str(TOOLS / "test.py"), str(config), str(tmp_path / "work" / "iter_1.pth"), *work,
-               "--cfg-options", *small, folder=tmp_path)
-    assert "seg/miou_base" in told
+    evaluate_and_draw(config, work, small, tmp_path)

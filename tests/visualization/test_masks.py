@@ -21,6 +21,16 @@ def test_the_legend_stands_beside_the_picture_and_names_what_is_there():
     assert with_legend.width > 100 and with_legend.height >= 40
 
 
+def test_the_legend_says_how_many_names_it_leaves_out(monkeypatch):
+    drawn = []
+    monkeypatch.setattr("clip_plugins.visualization.masks.ImageDraw.ImageDraw.text",
+                        lambda draw, place, text, *options: drawn.append(text))
+    labels = np.zeros((40, 60), np.int64)
+    labels[0, :30] = np.arange(30)
+    draw_masks(IMAGE, Masks(labels, [f"name {number}" for number in range(30)]))
+    assert drawn[0] == "name 0 99 %" and drawn[1] == "name 1 <1 %" and drawn[-1] == "and 6 more"
+
+
 def test_labels_without_a_name_are_grey_and_not_in_the_legend():
     masks = Masks(np.full((40, 60), 255), ["star"])
     picture = np.asarray(draw_masks(IMAGE, masks, opacity=1.0, least_width=60))

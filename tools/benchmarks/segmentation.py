@@ -34,9 +34,11 @@ def run(args: argparse.Namespace) -> None:
     from clip_plugins.cli.benchmarks import clock_of, table, write_benchmark
     from clip_plugins.cli.groupvit_benchmark import groupvit_rows
     from clip_plugins.cli.lseg_benchmark import lseg_rows
+    from clip_plugins.cli.memory import NO_MEMORY, can_measure
 
     clock = clock_of(args.cpu_time)
     rows, left_out = groupvit_rows(args.rounds, clock)
+    left_out += [] if can_measure() else [NO_MEMORY]
     rows += lseg_rows(max(args.rounds // 4, 3), clock)
     path = write_benchmark("segmentation", rows)
     print("\n".join([table(rows), *left_out, f"written: {path}"]))

@@ -151,6 +151,9 @@ class PreAssignAttention(nn.Module):
 class AssignAttention(nn.Module):
     """One head over the whole width, whose softmax runs over the groups: each token chooses one.
 
+    Keys and values are linear in the tokens, so their matrices are applied to the K groups, which are fewer:
+    q·(Wx + b) = (qW)·x + q·b, and Σ w (Wx + b) = W Σ w x + b Σ w.
+
     Args:
         width: C.
         rule: see there.
@@ -165,13 +168,16 @@ class AssignAttention(nn.Module):
     def forward(self, groups: Tensor, tokens: Tensor, noise: Tensor | None = None
                 ) -> tuple[Tensor, Assignment]:
         """(B, K, C) groups and (B, N, C) tokens -> what the tokens add (B, K, C), and their choice."""
-        query, key, value = self.q_proj(groups), self.k_proj(tokens), self.v_proj(tokens)
-        raw = (query @ key.transpose(1, 2)).float() * query.shape[-1] ** -0.5  # B×K×N
+        query = self.q_proj(groups)
+        raw = (query @ self.k_proj.weight) @ tokens.transpose(1, 2) + (query @ self.k_proj.bias)[..., None]
+        raw = raw.float() * query.shape[-1] ** -0.5  # B×K×N
         choice = choose_groups(raw, self.rule, self.training, noise)
         weights = choice.used
         if not self.rule.sums:
             weights = weights / (weights.sum(-1, keepdim=True) + self.rule.assign_eps)
-        return self.proj(weights.to(value.dtype) @ value), choice
+        weights = weights.to(tokens.dtype)
+        shares = weights.sum(-1, keepdim=True)
+        return self.proj(F.linear(weights @ tokens, self.v_proj.weight) + shares * self.v_proj.bias), choice
 
 
 class GroupingBlock(nn.Module):

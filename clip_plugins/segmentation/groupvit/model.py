@@ -8,7 +8,7 @@ Letters: B images, K prompts an image, G groups, C widths of the towers, D joint
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +28,7 @@ from clip_plugins.segmentation.groupvit.losses import SoftMaximumLoss, clamped_s
 from clip_plugins.segmentation.groupvit.names import OwnTextSegmentor
 from clip_plugins.segmentation.groupvit.text import ProjectionMLP, build_text_tower, encode_distinct
 from clip_plugins.segmentation.groupvit.towers import GroupedImage
+from clip_plugins.segmentation.open_vocabulary import Frame
 
 START_SCALE = math.log(1 / 0.07)
 TRAINING_OPTIONS = {"contrastive", "multi_label", "share_temperature", "precision"}
@@ -170,7 +171,9 @@ class GroupViT(OwnTextSegmentor):
     def extract_feat(self, inputs: Tensor) -> SegmentedGroups:
         """(B, 3, H, W) normalised pixels -> named groups and who owns which pixel, in one pass."""
         grouped = self.image_tower(inputs)
-        groups, image = self.image_projector(grouped.groups), self.image_projector(grouped.image)
+        both = torch.cat([grouped.groups, grouped.image[:, None]], dim=1)  # the weights are read once
+        groups, image = self.image_projector(both).split([grouped.groups.shape[1], 1], dim=1)
+        image = image[:, 0]
         maps = inference.group_maps(grouped.assignments)
         owners = inference.pixel_groups(maps, grouped.grid, tuple(inputs.shape[-2:]))
         named = self.name_groups(groups, image)
@@ -209,33 +212,23 @@ class GroupViT(OwnTextSegmentor):
         """Scores (B, n, H, W) of the columns whose numbers (n, 1) are given; see `columns_on`."""
         return inference.paint(features.table[..., text[:, 0].long()], features.owners)
 
-
-    def predict(self, inputs: Tensor,
-                data_samples: Sequence[SegDataSample] | None = None) -> list[SegDataSample]:
-        """See `OpenVocabularySegmentor.predict`.
+    def label(self, inputs: Tensor, samples: Sequence[SegDataSample],
+              frames: Sequence[Frame]) -> None:
+        """See `OpenVocabularySegmentor.label`.
 
         Where the original images have the inputs' size no scores are mixed: each group's best name is that of
         its pixels, and no scores of pixels are made, however many names there are.
         """
-        metas = [{}] * len(inputs) if data_samples is None else [one.metainfo for one in data_samples]
         size = tuple(inputs.shape[-2:])
         is_mixed = self.test_cfg.mode != "whole" or self.test_cfg.get("keep_logits", False)
-        if is_mixed or not all(_keeps_size(meta, size) for meta in metas):
-            return super().predict(inputs, data_samples)
+        if is_mixed or not all(frame.keeps(size) for frame in frames):
+            super().label(inputs, samples, frames)
+            return
         seen = self.extract_feat(inputs)
         best = seen.table.argmax(-1).clamp(max=len(self.names))  # B×G
         labels = best.gather(1, seen.owners.flatten(1)).unflatten(1, size)
-        samples = [SegDataSample() for _ in inputs] if data_samples is None else list(data_samples)
         for sample, found in zip(samples, labels):
             sample.pred_sem_seg = PixelData(data=found[None])
-        return samples
-
-
-def _keeps_size(metainfo: Mapping, size: tuple[int, int]) -> bool:
-    """Whether an input of H×W pixels is the original image as it was: not resized, mirrored or filled up."""
-    padding = metainfo.get("img_padding_size", metainfo.get("padding_size", (0,) * 4))
-    original = tuple(metainfo.get("ori_shape", size))[:2]
-    return original == size and not any(padding) and not metainfo.get("flip")
 
 
 def _background_rule(options: Any) -> inference.BackgroundRule | None:

@@ -18,7 +18,7 @@ from torchvision.models.resnet import Bottleneck
 from clip_plugins.encoders import CLIPBackbone
 from clip_plugins.encoders.positions import resize_positions
 from clip_plugins.encoders.weights import load_strictly, read_safetensors
-from clip_plugins.errors import CheckpointError
+from clip_plugins.errors import CheckpointError, ConfigError
 from clip_plugins.registry import MODELS
 
 Tap = tuple[Tensor, Tensor | None]  # a map (B, C, h, w) and a class token (B, C)
@@ -62,12 +62,19 @@ class DPTViT(BaseModule):
         taps: four block numbers from 0.
         weights: ImageNet weights in timm's layout: 'download', a .safetensors file, or None for random ones.
         init_cfg: as in mmengine.
+
+    Raises:
+        ConfigError: weights of sizes that timm has no name for shall be downloaded.
+        CheckpointError: see `load_tower`.
     """
 
     def __init__(self, architecture: str | Mapping = "vit_large_patch16_384",
                  taps: Sequence[int] = (5, 11, 17, 23), weights: str | Path | None = None,
                  init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg)
+        if weights == "download" and not isinstance(architecture, str):
+            raise ConfigError("only named architectures have weights to download; name one of timm's, or "
+                              "give a .safetensors file as weights.")
         self.vit = (timm.create_model(architecture, num_classes=0) if isinstance(architecture, str)
                     else VisionTransformer(**architecture, num_classes=0))
         self.vit.norm = nn.Identity()

@@ -125,7 +125,7 @@ class MultiScale:
             pad: (3,) normalised value beyond the image.
 
         Returns:
-            (1, N, H, W); N·H·W numbers are held at a time, so this is for some hundred names.
+            (1, N, H, W) of the names that the network knows; N·H·W numbers are held at a time.
         """
         size = tuple(image.shape[-2:])
         total = None

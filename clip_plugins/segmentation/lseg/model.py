@@ -32,6 +32,7 @@ from clip_plugins.vocabulary import TextEmbeddings, Vocabulary
 LOGIT_SCALE = 1 / 0.07  # a constant: the official parameter is never trained nor saved
 COARSEST = 32  # stride of the deepest map
 MULTI_SCALE = "multi_scale"
+MULTI_SCALE_BUDGET = 1 << 27  # 512 MiB: 150 names of an image of 900,000 px in one go
 
 
 @MODELS.register_module()
@@ -80,7 +81,8 @@ class LSeg(OpenVocabularySegmentor):
         if self.test_cfg.get("mode") != MULTI_SCALE:
             super()._check_mode()
             return
-        options = {key: value for key, value in self.test_cfg.items() if key not in ("mode", "keep_logits")}
+        options = {key: value for key, value in self.test_cfg.items()
+                   if key not in ("mode", "keep_logits", "budget")}
         try:
             self.evaluation = MultiScale(**options)
         except TypeError as error:
@@ -134,8 +136,7 @@ class LSeg(OpenVocabularySegmentor):
 
     def _all_cosines(self, features: DecodedMaps) -> Iterator[Tensor]:
         text = F.normalize(self.columns_on(features.maps.device).float(), dim=-1)
-        budget = self.test_cfg.get("budget", BUDGET)
-        for part in name_chunks(len(text), features.lengths.numel(), budget):
+        for part in name_chunks(len(text), features.lengths.numel(), self.budget):
             yield features.cosines(text[part], self.logit_scale)
 
     def enlarged(self, scores: Tensor, size: tuple[int, int]) -> Tensor:
@@ -208,22 +209,27 @@ class LSeg(OpenVocabularySegmentor):
 
     # Testing
 
-    def look(self, inputs: Tensor) -> list:
-        """Features of each window; in mode 'multi_scale' the summed scores of all names."""
-        if self.test_cfg.mode != MULTI_SCALE:
-            return super().look(inputs)
-        text, mean = self.columns_on(inputs.device), getattr(self.data_preprocessor, "mean", None)
-        black = inputs.new_zeros(3) if mean is None else (-mean / self.data_preprocessor.std).flatten()
+    @property
+    def budget(self) -> int:
+        """Scores in memory at a time; more in mode 'multi_scale', which looks anew for each chunk."""
+        default = BUDGET if self.test_cfg.mode != MULTI_SCALE else MULTI_SCALE_BUDGET
+        return self.test_cfg.get("budget", default)
 
-        def network(windows: Tensor) -> Tensor:
-            return self.name_scores(self.extract_feat(windows), text, tuple(windows.shape[-2:]))
-        return [self.evaluation.scores(image[None], network, black) for image in inputs]
+    def look(self, inputs: Tensor) -> list:
+        """Features of each window; in mode 'multi_scale', whose windows would fill the memory, the inputs."""
+        return [inputs] if self.test_cfg.mode == MULTI_SCALE else super().look(inputs)
 
     def join_windows(self, windows: list, part: slice, shape: Sequence[int]) -> Tensor:
-        """See `OpenVocabularySegmentor`; in mode 'multi_scale' the scores are all there."""
+        """See `OpenVocabularySegmentor`; in mode 'multi_scale' the summed scores of all scales."""
         if self.test_cfg.mode != MULTI_SCALE:
             return super().join_windows(windows, part, shape)
-        return torch.cat(windows)[:, part]
+        inputs, mean = windows[0], getattr(self.data_preprocessor, "mean", None)
+        text = self.columns_on(inputs.device)[part]
+        black = inputs.new_zeros(3) if mean is None else (-mean / self.data_preprocessor.std).flatten()
+
+        def network(crops: Tensor) -> Tensor:
+            return self.name_scores(self.extract_feat(crops), text, tuple(crops.shape[-2:]))
+        return torch.cat([self.evaluation.scores(image[None], network, black) for image in inputs])
 
 
 def _options(given: dict | None, what: str, defaults: dict) -> dict | None:

@@ -19,7 +19,7 @@ from clip_plugins.registry import MODELS
 from clip_plugins.segmentation.labelling import text_scores, unit_map
 from clip_plugins.segmentation.lseg.losses import pixel_loss
 from clip_plugins.segmentation.lseg.model import LSeg
-from clip_plugins.segmentation.open_vocabulary import Frame
+from clip_plugins.segmentation.open_vocabulary import Frame, cut
 from clip_plugins.vocabulary import TextEmbeddings, Vocabulary
 
 
@@ -84,6 +84,7 @@ class LSegZeroShot(LSeg):
         scores = self.name_scores(self.extract_feat(inputs), pairs, tuple(inputs.shape[-2:]))
         for sample, one in zip(data_samples, scores):
             meta = {key: value for key, value in sample.metainfo.items() if key != "ori_shape"}
-            inside = Frame(meta, tuple(inputs.shape[-2:]), self.align_corners).undo(one)
+            frame = Frame(meta, tuple(inputs.shape[-2:]), self.align_corners)
+            inside = frame.undo(cut(one, frame.inside))
             sample.pred_sem_seg = PixelData(data=inside.argmax(0, keepdim=True))
         return list(data_samples)

@@ -1,5 +1,6 @@
 # Scenes of ov_shapes with their captions and the names in them; no mask is seen in training. All 192 names
 # and the background are candidates on every pixel of unseen scenes.
+_base_ = "./seg_tta.py"
 data_root = "data/ov_shapes/"
 train_dataloader = dict(
     batch_size=64,

@@ -1,5 +1,6 @@
 # ov_shapes: `python tools/prepare_data.py ov_shapes` makes it. Training masks are of base names only;
 # pixels of all other objects are ignored.
+_base_ = "./seg_tta.py"
 data_root = "data/ov_shapes/"
 dataset_type = "clip_plugins.OpenVocabularySegDataset"
 

@@ -1,4 +1,5 @@
 # Photographs of 320 px with index masks; the dataset that inherits this says where they are.
+_base_ = "./seg_tta.py"
 dataset_type = "clip_plugins.OpenVocabularySegDataset"
 train_pipeline = [
     dict(type="clip_plugins.LoadImage"),

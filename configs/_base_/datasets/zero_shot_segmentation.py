@@ -15,5 +15,18 @@ test_dataloader = dict(
     ),
 )
 val_dataloader = test_dataloader
+tta_model = dict(type="clip_plugins.OpenVocabularyTTA")
+tta_pipeline = [
+    dict(type="clip_plugins.LoadImage"),
+    dict(
+        type="TestTimeAug",
+        transforms=[
+            [dict(type="mmseg.Resize", scale=(2048, side), keep_ratio=True) for side in (448, 560)],
+            [dict(type="mmseg.RandomFlip", prob=0.0), dict(type="mmseg.RandomFlip", prob=1.0)],
+            [dict(type="mmseg.LoadAnnotations")],
+            [dict(type="mmseg.PackSegInputs")],
+        ],
+    ),
+]
 test_evaluator = dict(type="mmseg.IoUMetric", iou_metrics=["mIoU"])
 val_evaluator = test_evaluator

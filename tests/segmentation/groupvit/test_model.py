@@ -77,6 +77,17 @@ def test_a_batch_is_labelled_as_its_images_are():
     assert (labels_of(model, images) == each).float().mean() > 0.999
 
 
+def test_labels_of_an_image_dont_depend_on_its_batch():
+    model = tiny_groupvit(test_cfg=BACKGROUND)
+    model.set_vocabulary(NAMES)
+    large, small = pixels(2, 3, 40, 56)
+    small = small[:, :32, :48]
+    samples = [SegDataSample(), SegDataSample(metainfo={"padding_size": [0, 8, 0, 8]})]
+    first, second = model.predict(torch.stack([large, F.pad(small, (0, 8, 0, 8))]), samples)
+    for found, image in ((first, large), (second, small)):
+        assert torch.equal(found.pred_sem_seg.data, model.predict(image[None])[0].pred_sem_seg.data)
+
+
 def test_permuted_names_permute_the_labels():
     model = tiny_groupvit(test_cfg={"keep_logits": True, **BACKGROUND})
     images, order = pixels(1, 3, 32, 32), [2, 0, 3, 1]
@@ -140,6 +151,12 @@ def test_names_are_embedded_anew_after_training():
     with torch.no_grad():
         model.text_projector.out.weight.mul_(-1)
     assert not torch.allclose(before, model.eval().text_on(torch.device("cpu")))
+
+
+@pytest.mark.parametrize("names", [[], [""], ["red star", "red star"]])
+def test_names_that_are_none_empty_or_doubled_are_refused(names):
+    with pytest.raises(VocabularyError):
+        tiny_groupvit().set_vocabulary(names)
 
 
 def test_overlong_names_are_refused_when_they_are_set():

@@ -70,6 +70,8 @@ def on_public_masks(config: Config, root: Path) -> Config:
         model["backbone"] = {"type": "clip_plugins.DPTViT", "taps": (0, 1, 2, 3), "architecture": {
             "img_size": 64, "patch_size": patch, "embed_dim": 16, "depth": 4, "num_heads": 2}}
         model["decoder"]["tokens"]["width"] = 16
+    elif model["backbone"]["type"] == "clip_plugins.CLIPTaps":
+        slim_taps(model)
     else:
         model["backbone"] = {"type": "clip_plugins.DPTResNet", "blocks": (1, 1, 1, 1), "planes": (2, 3, 4, 5),
                              "stem": 4}
@@ -77,6 +79,19 @@ def on_public_masks(config: Config, root: Path) -> Config:
     if model["test_cfg"]["mode"] == "multi_scale":
         model["test_cfg"].update(base_size=72, crop_size=64, scales=(0.5, 1.25))
     return Config(content, filename=config.filename)
+
+
+def slim_taps(model: dict[str, Any]) -> None:
+    """A CLIP's image tower of four narrow layers, whether ViT or ResNet."""
+    name = model["backbone"]["encoder"]["model"]
+    clip = small_clip(name)
+    clip["vision_cfg"].update(layers=4)
+    if name.startswith("RN"):
+        clip["vision_cfg"] = {"image_size": 32, "layers": [1, 1, 1, 1], "width": 8}
+        model["decoder"]["in_channels"] = (32, 64, 128, 256)
+    else:
+        model["backbone"]["layers"], model["decoder"]["tokens"]["width"] = (0, 1, 2, 3), 32
+    model["backbone"]["encoder"].update(model=clip, pretrained=None)
 
 
 def _moved(value: Any, root: Path) -> Any:

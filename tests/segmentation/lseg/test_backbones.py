@@ -4,7 +4,7 @@ import torch
 pytest.importorskip("mmseg")
 
 from clip_plugins.encoders import save_weights
-from clip_plugins.errors import CheckpointError
+from clip_plugins.errors import CheckpointError, ConfigError
 from clip_plugins.registry import MODELS
 from clip_plugins.segmentation.lseg.backbones import CLIPTaps, DPTResNet, DPTViT
 from tests.segmentation.lseg.models import draw
@@ -57,6 +57,11 @@ def test_weights_that_dont_fit_or_arent_there_are_refused(tmp_path):
     for path in (tmp_path / "part.safetensors", tmp_path / "absent.safetensors"):
         with pytest.raises(CheckpointError):
             DPTResNet((1, 1, 1, 1), (2, 3, 4, 5), stem=4, weights=path)
+
+
+def test_only_named_architectures_are_downloaded():
+    with pytest.raises(ConfigError, match="name one of timm's"):
+        DPTViT(SIZES, (3,), weights="download")
 
 
 def test_the_tower_starts_from_the_named_encoder(tmp_path):

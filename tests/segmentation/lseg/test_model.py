@@ -3,6 +3,8 @@ import torch
 
 pytest.importorskip("mmseg")
 
+from mmseg.structures import SegDataSample
+
 from clip_plugins.errors import ConfigError, DataError, ShapeError, VocabularyError
 from tests.segmentation.lseg.models import DIM, PREPROCESSOR, draw, lseg, name, truth
 
@@ -122,6 +124,31 @@ def test_the_official_evaluation_labels_the_whole_image():
     model = lseg(test_cfg={"mode": "multi_scale", "base_size": 48, "crop_size": 32, "scales": (0.75, 1.25)})
     found = labels(model, PIXELS, truth(*torch.zeros(2, 64, 96), ori_shape=(64, 96)))
     assert found.shape == (2, 64, 96) and len(found.unique()) > 1
+
+
+def test_the_official_evaluation_takes_thousands_of_names_in_chunks(monkeypatch):
+    small = {"mode": "multi_scale", "base_size": 48, "crop_size": 32, "scales": (0.75, 1.25)}
+    whole, chunked = lseg(test_cfg=small), lseg(test_cfg={"budget": 2 * 64 * 96, **small})
+    scored = []
+    scores = type(chunked).name_scores
+    monkeypatch.setattr(type(chunked), "name_scores", lambda model, features, text, size: (
+        scored.append(len(text)) or scores(model, features, text, size)))
+    found = labels(chunked, PIXELS[:1])
+    assert set(scored) == {1, 2}
+    assert torch.equal(found, labels(whole, PIXELS[:1]))
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("mode", [{"mode": "whole"}, {"mode": "multi_scale", "base_size": 48,
+                                                      "crop_size": 32, "scales": (1.0,)}])
+def test_labels_of_an_image_dont_depend_on_its_batch(mode):
+    model, (large, small) = lseg(test_cfg=mode), PIXELS
+    small = small[:, :40, :50]
+    padded = torch.nn.functional.pad(small, (0, 46, 0, 24))
+    samples = [SegDataSample(), SegDataSample(metainfo={"img_padding_size": (0, 46, 0, 24)})]
+    first, second = model.predict(torch.stack([large, padded]), samples)
+    for found, image in ((first, large), (second, small)):
+        assert torch.equal(found.pred_sem_seg.data, model.predict(image[None])[0].pred_sem_seg.data)
 
 
 def test_windows_of_mmseg_work_too():

@@ -13,7 +13,7 @@ from tests.test_configs import in_own_folder, shrunken  # noqa: F401
 
 ROOT = Path(__file__).resolve().parents[3]
 PAPER = sorted(path for path in (ROOT / "configs" / "lseg").glob("*.py")
-               if any(tower in path.stem for tower in ("vit-l-16", "vit-b-32", "r101")))
+               if any(tower in path.stem for tower in ("vit-l-16", "vit-b-32", "vit-b-16", "r101")))
 
 
 @pytest.fixture(scope="module")
