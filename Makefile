@@ -28,7 +28,7 @@ demo-sketch: $(READY)  ## Sketch generated objects with 4 to 16 strokes and let 
 	$(BIN)/python tools/demo_sketch.py
 
 test: $(READY)  ## Run every test.
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(READY)  ## Style and architecture: ruff and import-linter.
 	$(BIN)/ruff check .

@@ -1,4 +1,5 @@
 """Shared fixtures: where the real data lies; caches that don't touch the user's home."""
+import os
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,13 @@ from mmengine.registry import DefaultScope
 
 SIZES = {"train": 6, "captions": 12, "val": 2, "test": 2, "drawings": 4}
 SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+def pytest_configure() -> None:
+    """Processes of pytest-xdist share the cores, and so do the commands that their tests start."""
+    threads = max(torch.get_num_threads() // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")), 1)
+    torch.set_num_threads(threads)
+    os.environ["OMP_NUM_THREADS"] = str(threads)
 
 
 @pytest.fixture(scope="session")
