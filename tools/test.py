@@ -43,14 +43,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the tool and give its exit code."""
     args = parse_arguments(arguments)
     os.environ.setdefault("LOCAL_RANK", str(args.local_rank))
-    from clip_plugins.cli import Asked, door, load_config, test
+    from clip_plugins.cli import Asked, augment, door, load_config, test
 
     def work() -> None:
         asked = Asked(args.texts, args.exemplar, args.exemplar_weight)
         config = load_config(args.config, args.cfg_options, is_safe=args.safe_config)
+        if args.tta:
+            augment(config)
         test(config, args.checkpoint, texts=asked, out=args.out, show_dir=args.show_dir,
-             work_dir=args.work_dir, strict=not args.allow_mismatch, launcher=args.launcher,
-             augmented=args.tta)
+             work_dir=args.work_dir, strict=not args.allow_mismatch, launcher=args.launcher)
     return door(work, debug=args.debug)
 
 

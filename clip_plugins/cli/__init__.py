@@ -4,8 +4,8 @@ from clip_plugins.cli.config import load_config
 from clip_plugins.cli.door import door
 from clip_plugins.cli.inference import OpenVocabularyDetector, detect_images
 from clip_plugins.cli.segmenting import OpenVocabularyLabeller, is_segmentor, segment_images
-from clip_plugins.cli.testing import test
+from clip_plugins.cli.testing import augment, test
 from clip_plugins.cli.training import train
 
-__all__ = ["Asked", "OpenVocabularyDetector", "OpenVocabularyLabeller", "detect_images", "door",
+__all__ = ["Asked", "OpenVocabularyDetector", "OpenVocabularyLabeller", "augment", "detect_images", "door",
            "is_segmentor", "load_config", "segment_images", "test", "train"]

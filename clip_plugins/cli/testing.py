@@ -24,8 +24,7 @@ BOXES_HOOK = "clip_plugins.DetectionPictures"
 def test(config: str | Path | Config, checkpoint: str | Path | None, *,
          texts: str | Sequence[str] | Asked | None = None, out: str | Path | None = None,
          show_dir: str | None = None, work_dir: str | None = None, strict: bool = True,
-         launcher: str = "none", augmented: bool = False,
-         options: Sequence[str] = ()) -> dict[str, float]:
+         launcher: str = "none", options: Sequence[str] = ()) -> dict[str, float]:
     """Evaluate a checkpoint on the test dataset of a config.
 
     Args:
@@ -39,7 +38,6 @@ def test(config: str | Path | Config, checkpoint: str | Path | None, *,
         work_dir: folder for logs; default `work_dirs/<config name>`.
         strict: refuse a checkpoint whose keys don't match the model's.
         launcher: `none`, `pytorch` (torchrun), `slurm` or `mpi`.
-        augmented: see `augment`.
         options: `key=value` overrides of the config.
     Returns:
         the metrics by name.
@@ -59,8 +57,6 @@ def test(config: str | Path | Config, checkpoint: str | Path | None, *,
     names = None if asked.texts is None else asked.vocabulary().names
     if not asked.is_empty:
         set_asked(cfg, asked)
-    if augmented:
-        augment(cfg)
     if show_dir is not None:
         kind = PICTURES_HOOKS.get(cfg.get("default_scope"), BOXES_HOOK)
         add_hook(cfg, {"type": kind, "out_dir": show_dir, "names": names})
@@ -78,8 +74,7 @@ def test(config: str | Path | Config, checkpoint: str | Path | None, *,
     metrics = runner.test()
     if out is not None and is_main_process():
         write_results({"config": str(cfg.filename), "checkpoint": str(checkpoint), "metrics": metrics,
-                       "images_per_second": throughput.images_per_second,
-                       "names": names or known,
+                       "images_per_second": throughput.images_per_second, "names": names or known,
                        "detections": collector.detections}, out)
     return metrics
 

@@ -24,6 +24,8 @@ def load_model(config: Config, checkpoint: str | Path | None, strict: bool = Tru
         ConfigError: the config has no test pipeline.
         CheckpointError: the checkpoint is missing, damaged or of another kind.
     """
+    if checkpoint is not None:
+        require_checkpoint(checkpoint)
     init_default_scope(config.get("default_scope") or "mmengine")
     pipeline = Compose(inference_pipeline(config))  # a config without is refused before its weights are read
     return load_trained(config, checkpoint, strict, device), pipeline

@@ -49,8 +49,8 @@ def test_a_test_run_draws_what_was_found_beside_the_truth(config, tiny_ov_shapes
     for name in ("val_dataloader", "test_dataloader"):
         config[name].update(num_workers=0, persistent_workers=False)
         config[name].dataset.data_root = str(tiny_ov_shapes)
-    figures = cli.test(config, None, work_dir=str(tmp_path / "work"), show_dir=str(tmp_path / "shown"),
-                       augmented=True)
+    cli.augment(config)
+    figures = cli.test(config, None, work_dir=str(tmp_path / "work"), show_dir=str(tmp_path / "shown"))
     assert "seg/miou_base" in figures
     assert len(list((tmp_path / "shown").glob("*.png"))) == 3  # two scenes and the sheet
 
@@ -58,4 +58,4 @@ def test_a_test_run_draws_what_was_found_beside_the_truth(config, tiny_ov_shapes
 def test_augmenting_a_config_without_tta_is_refused(config):
     config.tta_pipeline = None
     with pytest.raises(ConfigError, match="leave out --tta"):
-        cli.test(config, None, augmented=True)
+        cli.augment(config)
