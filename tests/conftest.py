@@ -51,6 +51,13 @@ def one_thread():
     torch.set_num_threads(before)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def own_encoders():
+    """Encoders that a file shares are its own: random weights of another file's could be the same."""
+    from clip_plugins.encoders import clear_shared_encoders
+    clear_shared_encoders()
+
+
 @pytest.fixture(autouse=True)
 def no_scope_left():
     """A default scope that one test sets isn't the next one's."""
