@@ -1,18 +1,10 @@
 # Closed vocabulary: the same tower, about as many weights in mmseg's own FPN head, one output a label.
 # Outputs of names without masks are never taught, so it can't name them.
-_base_ = "../_base_/lseg_demo_ov_shapes.py"
+_base_ = ["../_base_/models/clip_pixels.py", "../_base_/lseg_demo_ov_shapes.py"]
 norm_cfg = dict(type="BN", requires_grad=True)
 model = dict(
     type="EncoderDecoder",
-    data_preprocessor=dict(
-        type="SegDataPreProcessor",
-        mean=[122.7709383, 116.7460125, 104.09373615],  # CLIP's, times 255
-        std=[68.5005327, 66.6321579, 70.32316305],
-        bgr_to_rgb=True,
-        pad_val=0,
-        seg_pad_val=255,
-        size_divisor=32,
-    ),
+    data_preprocessor=dict(type="SegDataPreProcessor"),
     backbone=dict(
         type="clip_plugins.CLIPBackbone",
         encoder=dict(type="clip_plugins.TinyCLIP", variant="resnet"),

@@ -51,20 +51,7 @@ val_dataloader = dict(
     ),
 )
 test_dataloader = dict(
-    batch_size=16,
-    num_workers=2,
-    persistent_workers=True,
-    drop_last=False,
-    sampler=dict(type="DefaultSampler", shuffle=False),
-    dataset=dict(
-        type=dataset_type,
-        data_root=data_root,
-        ann_file="annotations/instances_test.json",
-        data_prefix=dict(img="images/"),
-        test_mode=True,
-        pipeline=test_pipeline,
-        backend_args=backend_args,
-    ),
+    val_dataloader, dataset=dict(val_dataloader["dataset"], ann_file="annotations/instances_test.json")
 )
 val_evaluator = dict(
     type="clip_plugins.OpenVocabularyMetric", ann_file=data_root + "annotations/instances_val.json"

@@ -46,18 +46,9 @@ test_dataloader = dict(
     ),
 )
 val_dataloader = dict(
-    batch_size=16,
-    num_workers=1,
-    persistent_workers=False,
-    sampler=dict(type="DefaultSampler", shuffle=False),
+    test_dataloader,
     dataset=dict(
-        type="clip_plugins.OpenVocabularySegDataset",
-        data_root=data_root,
-        class_file="annotations/names.json",
-        data_prefix=dict(img_path="images/val", seg_map_path="semantic/val"),
-        img_suffix=".png",
-        seg_map_suffix=".png",
-        pipeline=test_pipeline,
+        test_dataloader["dataset"], data_prefix=dict(img_path="images/val", seg_map_path="semantic/val")
     ),
 )
 test_evaluator = dict(type="clip_plugins.OpenVocabularyIoU", nouns=True)

@@ -47,19 +47,9 @@ val_dataloader = dict(
     ),
 )
 test_dataloader = dict(
-    batch_size=16,
-    num_workers=2,
-    persistent_workers=True,
-    drop_last=False,
-    sampler=dict(type="DefaultSampler", shuffle=False),
+    val_dataloader,
     dataset=dict(
-        type=dataset_type,
-        data_root=data_root,
-        class_file="annotations/names.json",
-        img_suffix=".png",
-        data_prefix=dict(img_path="images/test", seg_map_path="semantic/test"),
-        test_mode=True,
-        pipeline=test_pipeline,
+        val_dataloader["dataset"], data_prefix=dict(img_path="images/test", seg_map_path="semantic/test")
     ),
 )
 val_evaluator = dict(type="clip_plugins.OpenVocabularyIoU", nouns=True)
