@@ -6,8 +6,9 @@ from __future__ import annotations
 
 import json
 import pickle
+import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,14 @@ class ConversionReport:
     layout: str
     kept: int = 0
     dropped: dict[str, list[str]] = field(default_factory=dict)
+
+
+def renamed(name: str, patterns: Iterable[tuple[str, str]]) -> str | None:
+    """Our name of a foreign key by the first pattern that fits the whole of it; None where none does."""
+    for pattern, ours in patterns:
+        if re.fullmatch(pattern, name):
+            return re.sub(pattern, ours, name)
+    return None
 
 
 class Inert:

@@ -6,12 +6,13 @@ matrix there (queries, keys, values) and has linear layers for its convolutions 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
 
 from clip_plugins.errors import CheckpointError
+from clip_plugins.training.foreign import renamed
 
 OFFICIAL, TRANSFORMERS = "official", "transformers"
 
@@ -81,16 +82,9 @@ DROPPED = (
 )
 
 
-def _renamed(name: str, patterns: Iterable[tuple[str, str]]) -> str | None:
-    for pattern, ours in patterns:
-        if re.fullmatch(pattern, name):
-            return re.sub(pattern, ours, name)
-    return None
-
-
 def our_name(official: str) -> str | None:
     """Our key of an official one; None where there is none."""
-    return _renamed(official, NAMES)
+    return renamed(official, NAMES)
 
 
 def convert(weights: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, list[str]], str]:
@@ -145,7 +139,7 @@ def from_transformers(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     joined: dict[str, Tensor] = {}
     parts: dict[str, dict[str, Tensor]] = {}
     for key, tensor in weights.items():
-        name, _, part = (_renamed(key, TRANSFORMERS_NAMES) or key).partition("#")
+        name, _, part = (renamed(key, TRANSFORMERS_NAMES) or key).partition("#")
         if part:
             parts.setdefault(name, {})[part] = tensor
         else:

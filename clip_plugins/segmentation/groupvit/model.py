@@ -179,18 +179,19 @@ class GroupViT(OwnTextSegmentor):
         named = self.name_groups(groups, image)
         return SegmentedGroups(groups, image, maps, grouped.grid, named, owners, self.score_table(named))
 
+    def foreground_columns(self) -> list[int]:
+        """Columns that are compared by text: of the names but the background's, then of the negatives."""
+        name = None if self.background_rule is None else self.background_rule.name
+        count = len(self._embeddings_on(self.logit_scale.device).columns)
+        return [column for column in range(count) if column >= len(self.names) or self.names[column] != name]
+
     def foreground_names(self) -> list[str]:
         """What the columns of `NamedGroups` mean: the names but the background's; '' for negatives."""
-        name = None if self.background_rule is None else self.background_rule.name
-        negatives = len(self._embeddings_on(self.logit_scale.device).columns) - len(self.names)
-        return [other for other in self.names if other != name] + [""] * negatives
+        return [self.names[column] if column < len(self.names) else ""
+                for column in self.foreground_columns()]
 
     def _foreground(self, device: torch.device) -> Tensor:
-        """Columns that are compared by text: all but the background's."""
-        name = None if self.background_rule is None else self.background_rule.name
-        count = len(self._embeddings_on(device).columns)
-        kept = [column for column in range(count) if column >= len(self.names) or self.names[column] != name]
-        return torch.tensor(kept, device=device)
+        return torch.tensor(self.foreground_columns(), device=device)
 
     def name_groups(self, groups: Tensor, image: Tensor) -> inference.NamedGroups:
         """Compare projected groups (B, G, D) and images (B, D) with the names, the background excluded."""

@@ -120,7 +120,6 @@ def _mean(ious: np.ndarray, without: Sequence[int]) -> float:
 
 def best_names(model: GroupViT, seen: SegmentedGroups) -> Tensor:
     """(G,) labels among all names of the groups of one image, the background left out."""
-    columns = [index for index, name in enumerate(model.names)
-               if model.background_rule is None or name != model.background_rule.name]
+    columns = [column for column in model.foreground_columns() if column < len(model.names)]
     scores = seen.named.scores[0, :, :len(columns)]
     return torch.tensor(columns)[scores.argmax(-1).cpu()]

@@ -19,6 +19,7 @@ from clip_plugins.errors import CheckpointError
 from clip_plugins.training.foreign import (
     ConversionReport,
     conversion_command,
+    renamed,
     tensors_of,
     write_converted,
 )
@@ -54,11 +55,8 @@ RULES = (
 
 def our_key(official: str) -> str | None:
     """Our name of an official key (without `net.`); None where there is no such part."""
-    for pattern, ours in RULES:
-        if re.fullmatch(pattern, official):
-            key = re.sub(pattern, ours, official)
-            return re.sub(r"<(\d)>", lambda match: str(int(match[1]) - 1), key)
-    return None
+    key = renamed(official, RULES)
+    return None if key is None else re.sub(r"<(\d)>", lambda match: str(int(match[1]) - 1), key)
 
 
 def convert(weights: Mapping[str, Tensor], smooths: bool | None = None,
