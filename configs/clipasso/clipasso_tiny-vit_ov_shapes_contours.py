@@ -3,12 +3,7 @@ _base_ = "./clipasso_tiny-vit_ov_shapes.py"
 model = dict(
     objective=dict(
         terms=[
-            dict(
-                type="clip_plugins.CLIPassoLoss",
-                encoder=dict(type="clip_plugins.TinyCLIP", variant="vit"),
-                layers=dict(block1=0.005, block2=0.005),  # its tokens are long: squares of 300
-                semantic_weight=0.1,
-            ),
+            {{_base_.clip_loss}},
             dict(type="clip_plugins.EdgeLoss", weight=0.3, source="contour"),
         ],
     ),
