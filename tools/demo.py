@@ -31,17 +31,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run(folder: Path, seed: int) -> None:
     """Walk the whole job and print the table."""
-    from clip_plugins.cli.ov_shapes import demo_rows, prepare_step, walk
+    from clip_plugins.cli.ov_shapes import demo_rows, run_on_ov_shapes, walk
     from clip_plugins.cli.pictures import draw_walk
-    from clip_plugins.cli.steps import TRAININGS, Chain
     from clip_plugins.cli.walk import markdown_table, write_summary
 
     job = walk(folder, demo_rows(), seed)
-    steps = [prepare_step(), *job.steps()]
-    chain = Chain(folder)
-    chain.run(steps, workers=TRAININGS)
+    minutes = run_on_ov_shapes(folder, job.steps())
     rows = job.table()
-    write_summary(folder, rows, chain.seconds(steps) / 60, seed)
+    write_summary(folder, rows, minutes, seed)
     pictures = draw_walk(job, rows)
     print(f"\n{markdown_table(rows)}\nwritten: {folder}/summary.json, {folder}/summary.md, {pictures}")
 

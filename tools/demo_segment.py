@@ -32,17 +32,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run(folder: Path, seed: int) -> None:
     """Walk both jobs and print the table."""
-    from clip_plugins.cli.ov_shapes import prepare_step
+    from clip_plugins.cli.ov_shapes import run_on_ov_shapes
     from clip_plugins.cli.segment_demo import demo_walks, draw_segment_walks
-    from clip_plugins.cli.steps import TRAININGS, Chain
     from clip_plugins.cli.walk import markdown_table, write_summary
 
     walks, rows, minutes = demo_walks(folder, seed), [], 0.0
     for walk in walks:
-        steps = [prepare_step(), *walk.steps()]
-        chain = Chain(walk.folder)
-        chain.run(steps, workers=TRAININGS)
-        minutes += chain.seconds(steps) / 60
+        minutes += run_on_ov_shapes(walk.folder, walk.steps())
         rows += walk.table()
     write_summary(folder, rows, minutes, seed)
     pictures = draw_segment_walks(walks, rows, folder)

@@ -1,7 +1,8 @@
 """The main job on the embedded benchmark: which rows the table has, and the steps round them."""
+from collections.abc import Sequence
 from pathlib import Path
 
-from clip_plugins.cli.steps import Step
+from clip_plugins.cli.steps import TRAININGS, Chain, Step
 from clip_plugins.cli.walk import Row, Walk
 
 DATA = Path("data/ov_shapes")
@@ -45,6 +46,19 @@ def prepare_step() -> Step:
     """Generates the benchmark where it isn't there yet."""
     command = ("tools/prepare_data.py", "ov_shapes", "--root", str(DATA))
     return Step("generate ov_shapes", command, outputs=(DATA / "annotations" / "instances_test.json",))
+
+
+def run_on_ov_shapes(folder: Path, steps: Sequence[Step]) -> float:
+    """Run the steps of a job on the benchmark, generated first; minutes that all took.
+
+    Args:
+        folder: of the job.
+        steps: in order.
+    """
+    steps = [prepare_step(), *steps]
+    chain = Chain(folder)
+    chain.run(steps, workers=TRAININGS)
+    return chain.seconds(steps) / 60
 
 
 def walk(folder: Path, rows: tuple[Row, ...], seed: int) -> Walk:

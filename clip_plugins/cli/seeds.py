@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from clip_plugins.cli.walk import markdown_table
+from clip_plugins.cli.walk import markdown_table, write_summary
 from clip_plugins.errors import DataError
 from clip_plugins.files import write_atomically
 
@@ -48,3 +48,27 @@ def write_between_marks(path: Path, mark: str, table: str) -> None:
         raise DataError(f"{path} has no lines '{start.strip()}' and '{end}'; put them where the table goes")
     before, _, rest = text.partition(start)
     write_atomically(path, f"{before}{start}{table}{end}{rest.partition(end)[2]}".encode())
+
+
+def report_seeds(tables: Sequence[Sequence[dict[str, Any]]], minutes: float, seeds: Sequence[int],
+                 folder: Path, mark: str = "", readme: Path | None = None) -> str:
+    """Write mean and spread of the same table from several seeds; gives them as Markdown.
+
+    Args:
+        tables: see `mean_and_spread`.
+        minutes: that all took.
+        seeds: one a table.
+        folder: gets `summary.json` and `summary.md`.
+        mark: where the table goes in `readme`, see `write_between_marks`.
+        readme: Markdown file; None: none.
+
+    Raises:
+        DataError: the file has no such mark.
+    """
+    rows = mean_and_spread(tables)
+    table = spread_table(rows)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_summary(folder, rows, minutes, list(seeds), table)
+    if readme is not None:
+        write_between_marks(readme, mark, table)
+    return table

@@ -1,7 +1,8 @@
 import pytest
 
-from clip_plugins.cli.seeds import mean_and_spread, spread_table, write_between_marks
+from clip_plugins.cli.seeds import mean_and_spread, report_seeds, spread_table, write_between_marks
 from clip_plugins.errors import DataError
+from clip_plugins.files import read_json
 
 TABLES = [[{"method": "a", "ap50_all": 1.0}], [{"method": "a", "ap50_all": 3.0}]]
 
@@ -31,3 +32,12 @@ def test_a_file_without_marks_is_refused_and_kept(tmp_path):
     with pytest.raises(DataError, match=r"tool\.py"):
         write_between_marks(readme, "tool.py", "new\n")
     assert readme.read_text() == "nothing here"
+
+
+def test_a_report_is_written_to_its_folder_and_between_the_marks(tmp_path):
+    readme = tmp_path / "README.md"
+    readme.write_text("<!-- tool.py -->\n<!-- end -->\n")
+    table = report_seeds(TABLES, 1.5, (0, 1), tmp_path / "out", "tool.py", readme)
+    assert table in readme.read_text() and table == (tmp_path / "out" / "summary.md").read_text()
+    summary = read_json(tmp_path / "out" / "summary.json")
+    assert (summary["minutes"], summary["seed"]) == (1.5, [0, 1])

@@ -39,8 +39,7 @@ def run(args: argparse.Namespace) -> None:
     import time
 
     from clip_plugins.cli import exemplar_experiment as experiment
-    from clip_plugins.cli.seeds import mean_and_spread, spread_table, write_between_marks
-    from clip_plugins.cli.walk import write_summary
+    from clip_plugins.cli.seeds import report_seeds
     from clip_plugins.vocabulary import Vocabulary
 
     start = time.perf_counter()
@@ -52,13 +51,11 @@ def run(args: argparse.Namespace) -> None:
         rows.update({f"{title} {seed}": test.embed(one) for title, one in vocabularies.items()})
     metrics = test.run(rows)
     same = {title: title for title in (experiment.TEXT, experiment.CHANCE)}
-    means = mean_and_spread([
+    tables = [
         experiment.table(metrics, {**same, **{title: f"{title} {seed}" for title in experiment.conditions()}})
-        for seed in args.seeds])
-    table = spread_table(means)
-    write_summary(args.work_dir, means, (time.perf_counter() - start) / 60, args.seeds, table)
-    if args.readme is not None:
-        write_between_marks(args.readme, "tools/experiments/exemplars.py", table)
+        for seed in args.seeds]
+    table = report_seeds(tables, (time.perf_counter() - start) / 60, args.seeds, args.work_dir,
+                         "tools/experiments/exemplars.py", args.readme)
     print(f"\n{table}\nwritten: {args.work_dir}/summary.json, {args.work_dir}/summary.md")
 
 

@@ -68,23 +68,12 @@ def run(args: argparse.Namespace) -> None:
 def walk_seeds(folder: Path, seeds: Sequence[int]) -> tuple[str, list["GroupViTWalk"]]:
     """Train, calibrate and test every row once a seed; the table, and the walks."""
     from clip_plugins.cli.groupvit_walk import GroupViTWalk, groupvit_rows
-    from clip_plugins.cli.ov_shapes import prepare_step
-    from clip_plugins.cli.seeds import mean_and_spread, spread_table
-    from clip_plugins.cli.steps import TRAININGS, Chain
-    from clip_plugins.cli.walk import write_summary
+    from clip_plugins.cli.ov_shapes import run_on_ov_shapes
+    from clip_plugins.cli.seeds import report_seeds
 
-    walks, minutes = [], 0.0
-    for seed in seeds:
-        walk = GroupViTWalk(folder / f"seed_{seed}", groupvit_rows(), seed)
-        steps = [prepare_step(), *walk.steps()]
-        chain = Chain(walk.folder)
-        chain.run(steps, workers=TRAININGS)
-        minutes += chain.seconds(steps) / 60
-        walks.append(walk)
-    rows = mean_and_spread([walk.table() for walk in walks])
-    table = spread_table(rows)
-    (folder / "tests").mkdir(parents=True, exist_ok=True)
-    write_summary(folder / "tests", rows, minutes, list(seeds), table)
+    walks = [GroupViTWalk(folder / f"seed_{seed}", groupvit_rows(), seed) for seed in seeds]
+    minutes = sum(run_on_ov_shapes(walk.folder, walk.steps()) for walk in walks)
+    table = report_seeds([walk.table() for walk in walks], minutes, seeds, folder / "tests")
     return table, walks
 
 
@@ -94,8 +83,7 @@ def judge_groups(args: argparse.Namespace, config: Path, checkpoints: Sequence[P
     import time
 
     from clip_plugins.cli.groupvit_experiment import compare, tally_groups
-    from clip_plugins.cli.seeds import mean_and_spread, spread_table
-    from clip_plugins.cli.walk import write_summary
+    from clip_plugins.cli.seeds import report_seeds
     from clip_plugins.files import write_json
 
     started, found = time.monotonic(), []
@@ -104,10 +92,7 @@ def judge_groups(args: argparse.Namespace, config: Path, checkpoints: Sequence[P
         rows, curves = compare(tally_groups(config, checkpoint, args.images), rule)
         write_json(args.work_dir / f"curves_{seed}.json", curves)
         found.append(rows)
-    rows = mean_and_spread(found)
-    table = spread_table(rows)
-    write_summary(args.work_dir, rows, (time.monotonic() - started) / 60, list(seeds), table)
-    return table
+    return report_seeds(found, (time.monotonic() - started) / 60, seeds, args.work_dir)
 
 
 if __name__ == "__main__":

@@ -36,18 +36,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run(args: argparse.Namespace) -> None:
     """Test on both parts, calibrate once a seed, write mean and spread."""
-    from clip_plugins.cli.seeds import mean_and_spread, spread_table, write_between_marks
+    from clip_plugins.cli.seeds import report_seeds
     from clip_plugins.cli.steps import Chain
     from clip_plugins.cli.threshold_experiment import threshold_steps, threshold_table
-    from clip_plugins.cli.walk import write_summary
 
     chain, steps = Chain(args.work_dir), threshold_steps(args.config, args.checkpoint, args.work_dir)
     chain.run(steps)
-    rows = mean_and_spread([threshold_table(args.work_dir, seed, args.images) for seed in args.seeds])
-    table = spread_table(rows)
-    write_summary(args.work_dir, rows, chain.seconds(steps) / 60, args.seeds, table)
-    if args.readme is not None:
-        write_between_marks(args.readme, "tools/experiments/thresholds.py", table)
+    tables = [threshold_table(args.work_dir, seed, args.images) for seed in args.seeds]
+    table = report_seeds(tables, chain.seconds(steps) / 60, args.seeds, args.work_dir,
+                         "tools/experiments/thresholds.py", args.readme)
     print(f"\n{table}\nwritten: {args.work_dir}/summary.json, {args.work_dir}/summary.md")
 
 

@@ -31,24 +31,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run(folder: Path, seeds: Sequence[int], readme: Path | None) -> None:
     """Walk the job once a seed and write mean and spread."""
-    from clip_plugins.cli.ov_shapes import experiment_rows, prepare_step, walk
-    from clip_plugins.cli.seeds import mean_and_spread, spread_table, write_between_marks
-    from clip_plugins.cli.steps import TRAININGS, Chain
-    from clip_plugins.cli.walk import write_summary
+    from clip_plugins.cli.ov_shapes import experiment_rows, run_on_ov_shapes, walk
+    from clip_plugins.cli.seeds import report_seeds
 
     tables, minutes = [], 0.0
     for seed in seeds:
         job = walk(folder / f"seed_{seed}", experiment_rows(), seed)
-        steps = [prepare_step(), *job.steps()]
-        chain = Chain(job.folder)
-        chain.run(steps, workers=TRAININGS)
+        minutes += run_on_ov_shapes(job.folder, job.steps())
         tables.append(job.table())
-        minutes += chain.seconds(steps) / 60
-    rows = mean_and_spread(tables)
-    table = spread_table(rows)
-    write_summary(folder, rows, minutes, list(seeds), table)
-    if readme is not None:
-        write_between_marks(readme, "tools/experiments/vild.py", table)
+    table = report_seeds(tables, minutes, seeds, folder, "tools/experiments/vild.py", readme)
     print(f"\n{table}\nwritten: {folder}/summary.json, {folder}/summary.md")
 
 

@@ -34,20 +34,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def run(args: argparse.Namespace) -> None:
     """Walk the main experiment and the claims' rows once a seed; write mean and spread."""
     from clip_plugins.cli.claims import claim_walk, first_stage_steps, recall_table, tables_by_claim
-    from clip_plugins.cli.ov_shapes import prepare_step
+    from clip_plugins.cli.ov_shapes import run_on_ov_shapes
     from clip_plugins.cli.seeds import mean_and_spread, write_between_marks
-    from clip_plugins.cli.steps import TRAININGS, Chain
     from clip_plugins.cli.walk import write_summary
 
     tables, recalls, minutes = [], [], 0.0
     for seed in args.seeds:
         job = claim_walk(args.trained / f"seed_{seed}", seed)
-        steps = [prepare_step(), *job.steps(), *first_stage_steps(job)]
-        chain = Chain(job.folder)
-        chain.run(steps, workers=TRAININGS)
+        minutes += run_on_ov_shapes(job.folder, [*job.steps(), *first_stage_steps(job)])
         tables.append(job.table())
         recalls.append(recall_table(job))
-        minutes += chain.seconds(steps) / 60
     rows, recall_rows = mean_and_spread(tables), mean_and_spread(recalls)
     text = tables_by_claim(rows, recall_rows)
     write_summary(args.work_dir, [*rows, *recall_rows], minutes, args.seeds, text)
