@@ -61,6 +61,7 @@ def _read_in_child(path: Path, whole: Contents, owner: bytes | None) -> int:
     """Read every entry as a user would: what came of it; minus a signal where the process died."""
 
     def read() -> int:
+        """What came of it."""
         store, refused = Store(path), False
         for key, expected in whole.items():
             try:

@@ -7,7 +7,7 @@ from typing import Any
 from clip_plugins.cli.ov_shapes import PROPOSALS_AN_IMAGE, config_of, experiment_rows, walk
 from clip_plugins.cli.seeds import spread_table
 from clip_plugins.cli.steps import Step
-from clip_plugins.cli.walk import Row, Walk
+from clip_plugins.cli.walk import Row, Walk, slug
 from clip_plugins.files import read_json
 
 RECALLS = ("recall20_base", "recall20_novel_combination", "recall20_novel_noun",
@@ -81,7 +81,7 @@ def first_stage_steps(job: Walk) -> list[Step]:
 
 def first_stage_folder(job: Walk, title: str) -> Path:
     """Where the recall of a first stage lies."""
-    return job.folder / title.lower().replace(", ", "_").replace(" ", "_")
+    return job.folder / slug(title)
 
 
 def _weights(job: Walk, owner: str) -> Path:

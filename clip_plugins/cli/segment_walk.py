@@ -8,7 +8,7 @@ from typing import Any
 
 from clip_plugins.cli.ov_shapes import DATA
 from clip_plugins.cli.steps import Step
-from clip_plugins.cli.walk import NEVER, checkpoint_of
+from clip_plugins.cli.walk import NEVER, checkpoint_of, slug
 from clip_plugins.files import read_json
 
 LSEG = Path("configs/lseg")
@@ -101,7 +101,7 @@ class SegmentWalk:
 
     def folder_of(self, row: SegmentRow) -> Path:
         """Work folder of a row."""
-        return self.folder / "".join(mark if mark.isalnum() else "_" for mark in row.method.lower())
+        return self.folder / slug(row.method)
 
     def checkpoint(self, row: SegmentRow) -> Path:
         """Weights that a trained row is tested with."""

@@ -89,7 +89,7 @@ class Walk:
 
     def folder_of(self, row: Row) -> Path:
         """Work folder of a row."""
-        return self.folder / _slug(row.method)
+        return self.folder / slug(row.method)
 
     def results(self, row: Row) -> Path:
         """File with the metrics and detections of a row."""
@@ -195,6 +195,7 @@ def markdown_table(rows: Sequence[dict[str, Any]]) -> str:
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines) + "\n"
 
 
-def _slug(title: str) -> str:
+def slug(title: str) -> str:
+    """A title as the name of a folder."""
     words = re.findall(r"[a-z0-9-]+", title.lower())
     return "_".join(words)

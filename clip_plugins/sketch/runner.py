@@ -220,6 +220,7 @@ class SketchRunner:
         about = f"{title}, {count} strokes"
         with tqdm(total=schedule.iterations, desc=about, unit="step", leave=False) as bar:
             def watch(run: Run) -> None:
+                """Show the loss; keep the best sketch so far on the disk."""
                 nonlocal saved_at, saved_loss
                 bar.update(run.iteration + 1 - bar.n)
                 best = min(rule.best_loss for rule in run.progress.rules)
