@@ -52,10 +52,11 @@ def one_thread():
 
 
 @pytest.fixture(scope="module", autouse=True)
-def own_encoders():
-    """Encoders that a file shares are its own: random weights of another file's could be the same."""
+def independent_file():
+    """A file's random weights, and the encoders that it shares, don't depend on the files before it."""
     from clip_plugins.encoders import clear_shared_encoders
     clear_shared_encoders()
+    torch.manual_seed(0)
 
 
 @pytest.fixture(autouse=True)
