@@ -67,7 +67,6 @@ def report_seeds(tables: Sequence[Sequence[dict[str, Any]]], minutes: float, see
     """
     rows = mean_and_spread(tables)
     table = spread_table(rows)
-    folder.mkdir(parents=True, exist_ok=True)
     write_summary(folder, rows, minutes, list(seeds), table)
     if readme is not None:
         write_between_marks(readme, mark, table)

@@ -176,12 +176,13 @@ def write_summary(folder: Path, rows: Sequence[dict[str, Any]], minutes: float, 
     """Write `summary.json` and `summary.md`.
 
     Args:
-        folder: where to.
+        folder: where to; made where it is missing.
         rows: one dictionary a method, AP50 in 0-100.
         minutes: time that the steps took.
         seed: one or several.
         table: the rows as Markdown; None: each value as it is.
     """
+    folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / "summary.json", {"rows": list(rows), "minutes": round(minutes, 1), "seed": seed,
                                          "versions": {name: version(name) for name in VERSIONS}})
     write_atomically(folder / "summary.md", (table or markdown_table(rows)).encode())
