@@ -44,7 +44,7 @@ def lseg_config(method: str) -> Path:
 
 
 def lseg_rows() -> tuple[SegmentRow, ...]:
-    """Baselines, LSeg, its options, chance."""
+    """Baselines, LSeg, its options, chance and oracle."""
     lseg = SegmentRow("LSeg", lseg_config("lseg_tiny-clip"))
     regions = SegmentRow("LSeg + regions", lseg_config("lseg-regions_tiny-clip"))
     return (
@@ -57,6 +57,7 @@ def lseg_rows() -> tuple[SegmentRow, ...]:
                    is_calibrated=True),
         SegmentRow("chance (random embeddings)", lseg.config, weights=lseg.method,
                    options=("custom_hooks.0.chance_seed=0",)),
+        SegmentRow("oracle (masks of all names)", lseg_config("oracle_tiny-clip")),
     )
 
 
@@ -68,7 +69,6 @@ def claim_rows() -> tuple[SegmentRow, ...]:
         SegmentRow("LSeg, text tower fine-tuned", lseg_config("lseg-tuned-text_tiny-clip")),
         SegmentRow("LSeg, image tower TinyCLIP's ViT", lseg_config("lseg_tiny-vit")),
         SegmentRow("LSeg, image tower from scratch", lseg_config("lseg_scratch")),
-        SegmentRow("oracle (masks of all names)", lseg_config("oracle_tiny-clip")),
     )
 
 

@@ -2,9 +2,12 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from typing import Any
 
 import torch
-from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch import Tensor
+from torch.nn import functional as F
+from torch.overrides import TorchFunctionMode
 
 from clip_plugins.errors import ConfigError
 
@@ -27,12 +30,34 @@ def has_fast_bf16(device_type: str) -> bool:
     return device_type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
 
 
+class FloatAttention(TorchFunctionMode):
+    """A context in which attention computes in float32, whatever comes in; the output is as the input.
+
+    On CPUs the fused kernel's backward is slow in bf16. Forward and backward of 416 tokens, 4 heads of 32, 32
+    images, one Sapphire Rapids core: bf16 fused 231 ms, bf16 spelled out 463 ms, float32 fused 125 ms.
+    """
+
+    def __torch_function__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
+        """Pass everything on but attention."""
+        kwargs = kwargs or {}
+        if func is not F.scaled_dot_product_attention:
+            return func(*args, **kwargs)
+        kind = args[0].device.type
+        dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else args[0].dtype
+        options = {key: _as_float(value) for key, value in kwargs.items()}
+        with torch.autocast(kind, enabled=False):
+            return func(*map(_as_float, args), **options).to(dtype)
+
+
+def _as_float(value: Any) -> Any:
+    return value.float() if isinstance(value, Tensor) and value.is_floating_point() else value
+
+
 @contextmanager
 def training_precision(device_type: str, precision: str) -> Iterator[None]:
     """The context in which towers run in training.
 
-    On CPUs attention is spelled out: the fused kernel's backward takes 3 times as long in bf16 (20 to 65
-    tokens, torch 2.14, one Zen 4 core).
+    On CPUs attention stays in float32, see `FloatAttention`.
 
     Args:
         device_type: of the pixels.
@@ -46,6 +71,6 @@ def training_precision(device_type: str, precision: str) -> Iterator[None]:
     surrounding = torch.is_autocast_enabled(device_type)
     wanted = precision == "bf16" or (precision == "auto" and not surrounding and has_fast_bf16(device_type))
     dtype = torch.bfloat16 if wanted else torch.get_autocast_dtype(device_type)
-    attention = sdpa_kernel(SDPBackend.MATH) if device_type == "cpu" else nullcontext()
+    attention = FloatAttention() if device_type == "cpu" else nullcontext()
     with attention, torch.autocast(device_type, dtype, enabled=wanted or surrounding):
         yield

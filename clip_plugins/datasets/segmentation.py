@@ -160,6 +160,25 @@ class OpenVocabularySegDataset(BaseSegDataset):
         """Value in the mask -> label, of the values whose label is another number."""
         return {value: label for value, label in self._labels.items() if value != label} or None
 
+    def prepare_data(self, idx: int) -> dict | None:
+        """An item through the pipeline.
+
+        A transform that mixes images (it has `get_indices`) finds the others, as they are at its place in the
+        pipeline, in `mix_results`, as from `MultiImageMixDataset`, which copies every item deeply.
+        """
+        return self._transformed(self.get_data_info(idx), self.pipeline.transforms)
+
+    def _transformed(self, item: dict, transforms: Sequence[Any]) -> dict | None:
+        for place, transform in enumerate(transforms):
+            if hasattr(transform, "get_indices"):
+                item["mix_results"] = [self._transformed(self.get_data_info(index), transforms[:place])
+                                       for index in transform.get_indices(self)]
+            item = transform(item)
+            if item is None:
+                return None
+            item.pop("mix_results", None)
+        return item
+
     def load_data_list(self) -> list[dict]:
         """One dict an image: `img_path`, `seg_map_path`, and what mmseg's loading of masks reads.
 

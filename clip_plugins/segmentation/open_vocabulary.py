@@ -181,7 +181,7 @@ class OpenVocabularySegmentor(HeldVocabulary, BaseSegmentor):
         windows = self.look(inputs)
         for part in name_chunks(len(text), pixels, self.budget):
             scores = self.join_windows(windows, part, inputs.shape)
-            if offsets is not None:
+            if offsets is not None and bool(offsets[part].any()):
                 scores = scores + offsets[part, None, None]
             for index, frame in enumerate(frames):
                 original = frame.undo(scores[index])

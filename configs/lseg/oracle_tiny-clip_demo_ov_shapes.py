@@ -10,6 +10,7 @@ train_dataloader = dict(
                 type="clip_plugins.FillUnlabelled",
                 ann_file="data/ov_shapes/annotations/instances_train_all.json",
             ),
+            dict(type="clip_plugins.PasteObjects", images=3),
             dict(type="RandomFlip", prob=0.5),
             dict(type="PackSegInputs"),
         ],

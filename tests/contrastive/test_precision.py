@@ -1,6 +1,7 @@
 """Precision of the towers in training."""
 import pytest
 import torch
+from torch.nn import functional as F
 
 from clip_plugins.contrastive import precision
 from clip_plugins.errors import ConfigError
@@ -28,3 +29,22 @@ def test_surrounding_autocast_stays_in_force():
 def test_unknown_precision_is_told():
     with pytest.raises(ConfigError, match="'fp8'"), precision.training_precision("cpu", "fp8"):
         pass
+
+
+def test_attention_on_a_cpu_is_computed_in_float32_and_given_in_the_contexts_dtype():
+    query, key, value = torch.randn(3, 1, 2, 5, 8, generator=torch.Generator().manual_seed(0))
+    exact = F.scaled_dot_product_attention(query, key, value)
+    with precision.training_precision("cpu", "bf16"):
+        found = F.scaled_dot_product_attention(query, key, value=value)
+    assert found.dtype == torch.bfloat16
+    assert torch.equal(found, exact.bfloat16())
+
+
+def test_attention_masks_are_taken_in_either_kind():
+    query = torch.randn(1, 2, 5, 8, generator=torch.Generator().manual_seed(0)).bfloat16()
+    seen = torch.ones(5, 5, dtype=torch.bool).tril()
+    added = torch.zeros(5, 5, dtype=torch.bfloat16).masked_fill(~seen, -torch.inf)
+    with precision.training_precision("cpu", "bf16"):
+        results = [F.scaled_dot_product_attention(query, query, query, attn_mask=mask)
+                   for mask in (seen, added)]
+    assert torch.equal(*results)

@@ -16,12 +16,15 @@ from clip_plugins.registry import DATASETS
 LOAD = [{"type": "clip_plugins.LoadImage"}, {"type": "clip_plugins.LoadMask"}]
 
 
+def config(root: Path, split: str = "train", **options) -> dict:
+    return {"type": "clip_plugins.OpenVocabularySegDataset", "data_root": str(root), "img_suffix": ".png",
+            "class_file": "annotations/names.json", "pipeline": LOAD,
+            "data_prefix": {"img_path": f"images/{split}", "seg_map_path": f"semantic/{split}"}, **options}
+
+
 def ov_shapes(root: Path, split: str = "train", **options) -> OpenVocabularySegDataset:
     init_default_scope("mmseg")
-    return DATASETS.build({
-        "type": "clip_plugins.OpenVocabularySegDataset", "data_root": str(root), "img_suffix": ".png",
-        "class_file": "annotations/names.json", "pipeline": LOAD,
-        "data_prefix": {"img_path": f"images/{split}", "seg_map_path": f"semantic/{split}"}, **options})
+    return DATASETS.build(config(root, split, **options))
 
 
 def test_all_names_of_ov_shapes_have_the_masks_own_values(tiny_ov_shapes):
@@ -92,3 +95,18 @@ def test_photographs_with_masks_are_read(shared, folder, options, classes):
     item = dataset[0]
     assert len(dataset.metainfo["classes"]) == classes
     assert item["gt_seg_map"].shape == item["img_shape"]
+
+
+def test_a_mixing_transform_finds_other_items_as_mmsegs_wrapper_gives_them(tiny_ov_shapes):
+    paste = {"type": "clip_plugins.PasteObjects", "images": 2}
+    own = ov_shapes(tiny_ov_shapes, pipeline=[*LOAD, paste])
+    wrapped = DATASETS.build({"type": "MultiImageMixDataset", "dataset": config(tiny_ov_shapes),
+                              "pipeline": [paste]})
+    for index in range(len(own)):
+        found = []
+        for dataset in (own, wrapped):
+            np.random.seed(index)
+            found.append(dataset[index])
+        assert np.array_equal(found[0]["gt_seg_map"], found[1]["gt_seg_map"])
+        assert np.array_equal(found[0]["img"], found[1]["img"])
+        assert "mix_results" not in found[0]

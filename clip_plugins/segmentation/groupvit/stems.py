@@ -67,6 +67,7 @@ class EncoderStem(nn.Module):
         self.proj = nn.Linear(sum(layer.shape[1] for layer in maps), width)
         self.norm = nn.LayerNorm(width)
 
+    @torch.enable_grad()
     def _freeze_unused(self) -> list[Tensor]:
         """Take the gradient from weights behind the layers (DDP waits for each); gives the layers' maps."""
         side = self.encoder.preprocess.size
@@ -81,6 +82,7 @@ class EncoderStem(nn.Module):
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, tuple[int, int]]:
         """(B, 3, H, W) -> (B, N, C), (h, w)."""
+        pixels = pixels.contiguous(memory_format=torch.channels_last)  # tokens are then a view of the maps
         first, *coarser = self.encoder.features(pixels, self.layers)
         grid = tuple(first.shape[-2:])
         enlarged = [F.interpolate(layer, grid, mode="bilinear", align_corners=False) for layer in coarser]

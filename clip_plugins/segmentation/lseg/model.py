@@ -24,7 +24,7 @@ from clip_plugins.segmentation.labelling import (
 from clip_plugins.segmentation.lseg import losses
 from clip_plugins.segmentation.lseg.blocks import DPTDecoder, LabelSmoothing
 from clip_plugins.segmentation.lseg.inference import DecodedMaps, MultiScale, double, fold, padded_to
-from clip_plugins.segmentation.lseg.regions import embed_crops, mask_regions, without_padding
+from clip_plugins.segmentation.lseg.regions import draw_regions, embed_crops, mask_regions, without_padding
 from clip_plugins.segmentation.lseg.text import TunedText
 from clip_plugins.segmentation.open_vocabulary import OpenVocabularySegmentor
 from clip_plugins.vocabulary import TextEmbeddings, Vocabulary
@@ -46,9 +46,9 @@ class LSeg(OpenVocabularySegmentor):
         logit_scale: factor of the cosines.
         pixels: dict(count=..., object_share=...): learn from so many drawn pixels a batch, see
             `losses.draw_pixels`; None: from all, as the paper does.
-        regions: dict(weight=..., scales=(1.0,), least_pixels=64): draw the mean embedding of each connected
-            part of the masks to the frozen encoder's embedding of its crop, so that names without masks are
-            learned, too; None leaves it out.
+        regions: dict(weight=..., scales=(1.0,), least_pixels=64, count=...): draw the mean embedding of
+            connected parts of the masks, so many drawn ones a batch or all, to the frozen encoder's embedding
+            of their crops, so that names without masks are learned, too; None leaves it out.
         finetune_text: the encoder's text tower learns, too, as an own copy; the paper's is frozen.
         kwargs: of `OpenVocabularySegmentor`; `test_cfg.mode` may be 'multi_scale' with the options of
             `MultiScale`: the official evaluation.
@@ -70,7 +70,8 @@ class LSeg(OpenVocabularySegmentor):
         self.logit_scale = logit_scale
         self.tuned_text = TunedText(kwargs["encoder"]) if finetune_text else None
         self.pixels = _options(pixels, "pixels", {"count": 4096, "object_share": 0.5})
-        self.regions = _options(regions, "regions", {"weight": 1.0, "scales": (1.0,), "least_pixels": 64})
+        self.regions = _options(regions, "regions",
+                                {"weight": 1.0, "scales": (1.0,), "least_pixels": 64, "count": None})
         if self.pixels and self.smoothing:
             raise ConfigError("pixels are drawn from unsmoothed scores; leave out pixels or smoothing.")
         if self.regions and (self.encoder is None or not hasattr(self.data_preprocessor, "mean")):
@@ -99,7 +100,8 @@ class LSeg(OpenVocabularySegmentor):
 
     def decode(self, inputs: Tensor) -> Tensor:
         """(B, 3, H, W) normalised pixels -> (B, C, h, w) at stride 4, of the image padded to whole cells."""
-        return self.decoder(self.backbone(padded_to(inputs, COARSEST)))
+        pixels = padded_to(inputs, COARSEST).contiguous(memory_format=torch.channels_last)  # faster on CPUs
+        return self.decoder(self.backbone(pixels))
 
     def joint(self, maps: Tensor) -> Tensor:
         """(B, C, h, w) of `decode` -> embeddings (B, D, h, w) at stride 4, not normalised."""
@@ -192,6 +194,8 @@ class LSeg(OpenVocabularySegmentor):
             labels: (B, H, W), of `without_padding`.
         """
         numbers, boxes = mask_regions(labels, self.background_label(), self.regions["least_pixels"])
+        if self.regions["count"] is not None:
+            numbers, boxes = draw_regions(numbers, boxes, self.regions["count"])
         count = sum(map(len, boxes))
         if not count:
             return embeddings.sum() * 0

@@ -67,6 +67,28 @@ def mask_regions(labels: Tensor, background: int | None,
     return torch.from_numpy(numbers).to(labels.device), boxes
 
 
+def draw_regions(numbers: Tensor, boxes: Sequence[Tensor], count: int) -> tuple[Tensor, list[Tensor]]:
+    """Keep some regions of a batch, drawn evenly; the others are outside.
+
+    Args:
+        numbers: (B, H, W) of `mask_regions`.
+        boxes: B of (K, 4), of `mask_regions`.
+        count: how many to keep, fewer where there are fewer.
+
+    Returns:
+        both, renumbered.
+    """
+    total = sum(map(len, boxes))
+    if total <= count:
+        return numbers, list(boxes)
+    is_kept = torch.zeros(total, dtype=torch.bool, device=numbers.device)
+    is_kept[torch.randperm(total, device=numbers.device)[:count]] = True
+    table = torch.zeros(total + 1, dtype=torch.long, device=numbers.device)
+    table[1:][is_kept] = torch.arange(1, count + 1, device=numbers.device)
+    kept = is_kept.split([len(one) for one in boxes])
+    return table[numbers], [one[mask] for one, mask in zip(boxes, kept)]
+
+
 def embed_crops(inputs: Tensor, boxes: Sequence[Tensor], encoder: FrozenEncoder, mean: Tensor, std: Tensor,
                 scales: Sequence[float]) -> Tensor:
     """What the encoder makes of the crops of some boxes.

@@ -7,6 +7,7 @@ dataset_type = "clip_plugins.OpenVocabularySegDataset"
 train_pipeline = [
     dict(type="clip_plugins.LoadImage"),
     dict(type="clip_plugins.LoadMask"),
+    dict(type="clip_plugins.PasteObjects", images=3),  # a scene has three objects; there is room for ten
     dict(type="RandomFlip", prob=0.5),
     dict(type="PackSegInputs"),
 ]
@@ -16,8 +17,8 @@ test_pipeline = [
     dict(type="PackSegInputs"),
 ]
 train_dataloader = dict(
-    batch_size=16,
-    num_workers=2,
+    batch_size=8,
+    num_workers=1,
     persistent_workers=True,
     sampler=dict(type="InfiniteSampler", shuffle=True, seed=0),
     dataset=dict(

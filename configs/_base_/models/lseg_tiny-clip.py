@@ -7,4 +7,6 @@ model = dict(
         encoder=dict(type="clip_plugins.TinyCLIP", variant="resnet"),
         layers=(1, 2, 3, 4),
     ),
+    logit_scale=26.0,  # TinyCLIP's own
+    pixels=dict(count=2048),
 )

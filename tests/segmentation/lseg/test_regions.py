@@ -4,7 +4,12 @@ import torch
 pytest.importorskip("mmseg")
 
 from clip_plugins.encoders import build_encoder
-from clip_plugins.segmentation.lseg.regions import embed_crops, mask_regions, without_padding
+from clip_plugins.segmentation.lseg.regions import (
+    draw_regions,
+    embed_crops,
+    mask_regions,
+    without_padding,
+)
 
 TINY = {"type": "clip_plugins.TinyCLIP", "variant": "resnet", "pretrained": False}
 
@@ -44,3 +49,21 @@ def test_crops_are_those_of_the_unnormalised_image():
     undone = embed_crops((pixels - mean) / std, boxes, encoder, mean, std, (1.0,))
     torch.testing.assert_close(undone, plain)
     torch.testing.assert_close(plain.norm(dim=1), torch.ones(2))
+
+
+def test_drawn_regions_are_renumbered_and_the_others_are_outside():
+    torch.manual_seed(0)
+    numbers, boxes = mask_regions(masks(), background=0, least_pixels=1)  # 3 and 1
+    kept, left = draw_regions(numbers, boxes, count=2)
+    assert sum(map(len, left)) == 2 and kept.unique().tolist() == [0, 1, 2]
+    for number, box in enumerate(torch.cat(left).long(), start=1):
+        image, rows, columns = (kept == number).nonzero(as_tuple=True)
+        assert len(image.unique()) == 1
+        extent = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
+        assert box.tolist() == [int(side) for side in extent]
+
+
+def test_few_regions_are_all_kept():
+    numbers, boxes = mask_regions(masks(), background=0, least_pixels=1)
+    kept, left = draw_regions(numbers, boxes, count=9)
+    assert torch.equal(kept, numbers) and torch.equal(torch.cat(left), torch.cat(boxes))
