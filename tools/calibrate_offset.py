@@ -1,9 +1,9 @@
 """Choose the offset of the background's score on training scenes; no validation or test image is looked at.
 
 examples:
-  python tools/calibrate_offset.py configs/lseg/CONFIG.py work_dirs/lseg/iter_1300.pth \\
+  python tools/calibrate_offset.py configs/lseg/CONFIG.py work_dirs/lseg/iter_1150.pth \\
       --out work_dirs/background.json
-  python tools/test.py configs/lseg/CONFIG.py work_dirs/lseg/iter_1300.pth \\
+  python tools/test.py configs/lseg/CONFIG.py work_dirs/lseg/iter_1150.pth \\
       --cfg-options model.background.offset=work_dirs/background.json
 """
 import argparse

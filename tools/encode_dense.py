@@ -4,7 +4,7 @@ Entries: `embeddings` (h*w, D) unit rows, `grid` (h, w), `size` (height, width) 
 them with clip_plugins.store.Store.
 
 example:
-  python tools/encode_dense.py photos/ configs/lseg/CONFIG.py work_dirs/lseg/iter_1300.pth \\
+  python tools/encode_dense.py photos/ configs/lseg/CONFIG.py work_dirs/lseg/iter_1150.pth \\
       --out work_dirs/dense --dtype int8 --pool 4
 """
 import argparse

@@ -3,7 +3,7 @@
 example:
   python tools/image_demo.py photo.jpg configs/vild/CONFIG.py work_dirs/vild/iter_250.pth \\
       --texts "a red star, a green ring" --exemplar "mug=mug1.jpg,mug2.jpg" --out work_dirs/pictures
-  python tools/image_demo.py photo.jpg configs/lseg/CONFIG.py work_dirs/lseg/iter_1300.pth \\
+  python tools/image_demo.py photo.jpg configs/lseg/CONFIG.py work_dirs/lseg/iter_1150.pth \\
       --texts "background, red star"
 """
 import argparse

@@ -14,10 +14,10 @@ model = dict(
     type="clip_plugins.GroupViT",
     image_tower=dict(
         image_size=160,
-        # layer 2 has a cell for 8x8 pixels; layer 3 sees more of each shape
-        stem=dict(type="clip_plugins.EncoderStem", encoder=tiny_clip, layers=(2, 3)),
+        # layer 2 has a cell for 8x8 pixels; layers 3 and 4 see more of each shape
+        stem=dict(type="clip_plugins.EncoderStem", encoder=tiny_clip, layers=(2, 3, 4)),
         stages=[
-            dict(depth=2, width=128, heads=4, group_tokens=16),
+            dict(depth=1, width=128, heads=4, group_tokens=16),
             dict(depth=1, width=128, heads=4),
         ],
         drop_path_rate=0.0,
@@ -39,8 +39,8 @@ model = dict(
         contrast=0.1,
     ),
 )
-max_iters = 900
-train_cfg = dict(type="clip_plugins.ResumableIterLoop", max_iters=max_iters, val_interval=300)
+max_iters = 800
+train_cfg = dict(type="clip_plugins.ResumableIterLoop", max_iters=max_iters, val_interval=200)
 train_dataloader = dict(batch_size=32)
 optim_wrapper = dict(
     type="OptimWrapper",
@@ -54,6 +54,6 @@ param_scheduler = [
     dict(type="LinearLR", start_factor=0.01, by_epoch=False, begin=0, end=50),
     dict(type="CosineAnnealingLR", eta_min=0.0, by_epoch=False, begin=50, end=max_iters),
 ]
-default_hooks = dict(checkpoint=dict(by_epoch=False, interval=300))
+default_hooks = dict(checkpoint=dict(by_epoch=False, interval=200))
 log_processor = dict(by_epoch=False)
 custom_hooks = [dict(type="clip_plugins.VocabularyHook", prompts="single")]

@@ -36,8 +36,9 @@ model = dict(
         std=[0.229, 0.224, 0.225],
     ),
 )
-max_iters = 900
-train_cfg = dict(type="clip_plugins.ResumableIterLoop", max_iters=max_iters, val_interval=300)
+max_iters = 100
+train_cfg = dict(type="clip_plugins.ResumableIterLoop", max_iters=max_iters, val_interval=max_iters)
+train_dataloader = dict(batch_size=32)
 optim_wrapper = dict(
     type="OptimWrapper",
     optimizer=dict(type="AdamW", lr=1.6e-3, betas=(0.9, 0.999), weight_decay=0.05),
@@ -46,8 +47,8 @@ optim_wrapper = dict(
                        custom_keys={"logit_scale": dict(decay_mult=0.0)}),
 )
 param_scheduler = [
-    dict(type="LinearLR", start_factor=0.0025, by_epoch=False, begin=0, end=60),
-    dict(type="CosineAnnealingLR", eta_min=4e-5, by_epoch=False, begin=60, end=max_iters),
+    dict(type="LinearLR", start_factor=0.0025, by_epoch=False, begin=0, end=10),
+    dict(type="CosineAnnealingLR", eta_min=4e-5, by_epoch=False, begin=10, end=max_iters),
 ]
-default_hooks = dict(checkpoint=dict(by_epoch=False, interval=300))
+default_hooks = dict(checkpoint=dict(by_epoch=False, interval=100))
 log_processor = dict(by_epoch=False)

@@ -28,9 +28,9 @@ model = dict(
 )
 # cross entropy of 193 outputs on every pixel: a step takes about four of LSeg's
 train_dataloader = dict(dataset=dict(splits=None))  # labels are the values of the masks
-train_cfg = dict(max_iters=300, val_interval=300)
+train_cfg = dict(max_iters=240, val_interval=240)
 param_scheduler = [
     dict(type="LinearLR", start_factor=0.1, by_epoch=False, begin=0, end=30),
-    dict(type="CosineAnnealingLR", by_epoch=False, begin=30, end=300, eta_min_ratio=0.01),
+    dict(type="CosineAnnealingLR", by_epoch=False, begin=30, end=240, eta_min_ratio=0.01),
 ]
 custom_hooks = []

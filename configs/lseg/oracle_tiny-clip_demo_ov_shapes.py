@@ -1,4 +1,4 @@
-# Fully supervised on the same pictures: masks of all 192 names.
+# Fully supervised on the same pictures: masks of all 192 names; half as long as LSeg.
 _base_ = "./lseg_tiny-clip_demo_ov_shapes.py"
 train_dataloader = dict(
     dataset=dict(
@@ -16,3 +16,8 @@ train_dataloader = dict(
         ],
     )
 )
+train_cfg = dict(max_iters=800, val_interval=800)
+param_scheduler = [
+    dict(type="LinearLR", start_factor=0.1, by_epoch=False, begin=0, end=30),
+    dict(type="CosineAnnealingLR", by_epoch=False, begin=30, end=800, eta_min_ratio=0.01),
+]
