@@ -36,10 +36,10 @@ def run(folder: Path, seed: int) -> None:
     from clip_plugins.cli.segment_demo import demo_walks, draw_segment_walks
     from clip_plugins.cli.walk import markdown_table, write_summary
 
-    walks, rows, minutes = demo_walks(folder, seed), [], 0.0
-    for walk in walks:
-        minutes += run_on_ov_shapes(walk.folder, walk.steps())
-        rows += walk.table()
+    walks = demo_walks(folder, seed)
+    # the longest chain first, so that no core waits for it
+    minutes = run_on_ov_shapes(folder, [step for walk in reversed(walks) for step in walk.steps()])
+    rows = [row for walk in walks for row in walk.table()]
     write_summary(folder, rows, minutes, seed)
     pictures = draw_segment_walks(walks, rows, folder)
     print(f"\n{markdown_table(rows)}\nwritten: {folder}/summary.json, {folder}/summary.md, {pictures}")

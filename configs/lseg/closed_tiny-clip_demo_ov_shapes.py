@@ -26,8 +26,8 @@ model = dict(
     train_cfg=dict(),
     test_cfg=dict(mode="whole"),
 )
-# cross entropy of 193 outputs on every pixel: a step takes about four of LSeg's
-train_dataloader = dict(dataset=dict(splits=None))  # labels are the values of the masks
+# cross entropy of 193 outputs on every pixel: 8 images take six times as long as LSeg's
+train_dataloader = dict(batch_size=4, dataset=dict(splits=None))  # labels are the values of the masks
 train_cfg = dict(max_iters=240, val_interval=240)
 param_scheduler = [
     dict(type="LinearLR", start_factor=0.1, by_epoch=False, begin=0, end=30),
