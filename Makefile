@@ -24,7 +24,7 @@ demo-real: $(READY)  ## The same on real photographs, where they are (about 50 m
 demo-segment: $(READY)  ## Train, test and draw two open-vocabulary segmentors on generated scenes (resumable).
 	$(BIN)/python tools/demo_segment.py
 
-demo-sketch: $(READY)  ## Sketch generated objects with 4 to 16 strokes and let another CLIP name them (about 10 minutes).
+demo-sketch: $(READY)  ## Sketch generated objects with 4 to 16 strokes and let another CLIP name them (about 6 minutes).
 	$(BIN)/python tools/demo_sketch.py
 
 test: $(READY)  ## Run every test.
