@@ -50,3 +50,10 @@ def test_building_doesnt_move_the_statistics():
 def test_no_layers_are_refused():
     with pytest.raises(ConfigError, match="name at least one"):
         EncoderStem(16, RESNET, ())
+
+
+def test_a_stem_built_without_gradients_learns_all_the_same():
+    with torch.no_grad():
+        stem = EncoderStem(16, RESNET, (2,))
+    learning = [weight.requires_grad for weight in stem.encoder.parameters()]
+    assert any(learning) and not all(learning)
