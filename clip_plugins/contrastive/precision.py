@@ -31,7 +31,7 @@ def has_fast_bf16(device_type: str) -> bool:
 
 
 class FloatAttention(TorchFunctionMode):
-    """A context in which attention computes in float32, whatever comes in; the output is as the input.
+    """A context in which attention computes in float32; its output has the dtype that it has without.
 
     On CPUs the fused kernel's backward is slow in bf16. Forward and backward of 416 tokens, 4 heads of 32, 32
     images, one Sapphire Rapids core: bf16 fused 231 ms, bf16 spelled out 463 ms, float32 fused 125 ms.
@@ -42,8 +42,9 @@ class FloatAttention(TorchFunctionMode):
         kwargs = kwargs or {}
         if func is not F.scaled_dot_product_attention:
             return func(*args, **kwargs)
-        kind = args[0].device.type
-        dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else args[0].dtype
+        query = args[0] if args else kwargs["query"]
+        kind = query.device.type
+        dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else query.dtype
         options = {key: _as_float(value) for key, value in kwargs.items()}
         with torch.autocast(kind, enabled=False):
             return func(*map(_as_float, args), **options).to(dtype)

@@ -1,4 +1,4 @@
-"""GroupViT of the demo: one grouping of a 20x20 grid into 16 groups, on TinyCLIP's first layers.
+"""GroupViT of the demo: one grouping of a 20x20 grid into 16 groups, on maps of TinyCLIP's image tower.
 
 From captions alone. Patches of 16 px are too coarse for shapes of 20 to 72 px (a perfect labelling of a
 10x10 grid reaches 47 % mIoU, of 20x20 72 %), and the published losses collapse in minutes of training: the

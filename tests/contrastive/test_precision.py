@@ -35,9 +35,11 @@ def test_attention_on_a_cpu_is_computed_in_float32_and_given_in_the_contexts_dty
     query, key, value = torch.randn(3, 1, 2, 5, 8, generator=torch.Generator().manual_seed(0))
     exact = F.scaled_dot_product_attention(query, key, value)
     with precision.training_precision("cpu", "bf16"):
-        found = F.scaled_dot_product_attention(query, key, value=value)
-    assert found.dtype == torch.bfloat16
-    assert torch.equal(found, exact.bfloat16())
+        results = [F.scaled_dot_product_attention(query, key, value),
+                   F.scaled_dot_product_attention(query=query, key=key, value=value)]
+    for found in results:
+        assert found.dtype == torch.bfloat16
+        assert torch.equal(found, exact.bfloat16())
 
 
 def test_attention_masks_are_taken_in_either_kind():
