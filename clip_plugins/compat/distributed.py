@@ -5,6 +5,7 @@ DistributedDataParallel a device number, which torch refuses for modules on the 
 """
 from __future__ import annotations
 
+import atexit
 import functools
 from typing import Any
 
@@ -27,11 +28,20 @@ def start_processes_without_gpu() -> None:
     def init_dist_pytorch(backend: str, init_backend: str = "torch", **options: Any) -> None:
         if get_device() == "cpu":
             torch.distributed.init_process_group(backend="gloo", **options)
+            atexit.register(_leave_group)
         else:
             original(backend, init_backend=init_backend, **options)
 
     setattr(init_dist_pytorch, MARK, original)
     mmengine_dist._init_dist_pytorch = init_dist_pytorch
+
+
+def _leave_group() -> None:
+    """End the group before the interpreter: gloo's threads, still running then, abort a finished training now
+    and again ("terminate called without an active exception"), which mmengine's Runner leaves to chance.
+    """
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 def wrap_models_without_gpu() -> None:

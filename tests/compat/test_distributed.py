@@ -40,6 +40,18 @@ def test_every_sample_is_seen_once_an_epoch_by_one_of_them(ranks):
         assert sorted(ranks[0]["seen"][epoch] + ranks[1]["seen"][epoch]) == [float(x) for x in range(8)]
 
 
+@needs_cpu
+def test_a_process_leaves_its_group_before_it_ends(tmp_path):
+    """A handler registered before the group's runs after it."""
+    code = ("import atexit, torch.distributed as dist; from mmengine.dist import init_dist; import clip_plugins;"
+            "atexit.register(lambda: print('left', not dist.is_initialized()));"
+            "init_dist('pytorch'); assert dist.is_initialized()")
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "1",
+               "--no-python", sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert "left True" in done.stdout, done.stderr[-3000:]
+
+
 def test_a_users_wrapper_keeps_its_settings_but_the_device():
     config = {"type": "MMSeparateDistributedDataParallel", "find_unused_parameters": True, "device_ids": [0]}
     assert distributed._cpu_wrapper(config, False) == config | {"device_ids": None}
