@@ -22,5 +22,6 @@ RUNNERS = _child("runner", root.RUNNERS)
 VISUALIZERS = _child("visualizer", root.VISUALIZERS)
 FUNCTIONS = _child("function", root.FUNCTIONS)  # collate functions
 TASK_UTILS = _child("task util", root.TASK_UTILS)  # box coders
+OPTIMIZERS = _child("optimizer", root.OPTIMIZERS)
 OPTIM_WRAPPERS = _child("optimizer wrapper", root.OPTIM_WRAPPERS)
 RASTERISERS = _child("rasteriser", TASK_UTILS)  # strokes -> pictures

@@ -15,6 +15,7 @@ LSEG = Path("configs/lseg")
 SUFFIX = "demo_ov_shapes.py"
 COLUMNS = ("miou_base", "miou_novel_combination", "miou_novel_noun", "miou_all", "noun_miou_all",
            "iou_background", "pix_acc")
+LENGTHS = ("train_cfg.max_iters", "param_scheduler.1.end", "default_hooks.checkpoint.interval")
 
 
 @dataclass(frozen=True)
@@ -62,13 +63,17 @@ def lseg_rows() -> tuple[SegmentRow, ...]:
 
 
 def claim_rows() -> tuple[SegmentRow, ...]:
-    """And what the paper claims: text tower, image tower, supervision."""
+    """What the paper claims: text tower, image tower, supervision; to be trained equally long."""
+    lseg = SegmentRow("LSeg", lseg_config("lseg_tiny-clip"))
     return (
-        *lseg_rows(),
-        SegmentRow("LSeg, all pixels (the paper's loss)", lseg_config("lseg-all-pixels_tiny-clip")),
-        SegmentRow("LSeg, text tower fine-tuned", lseg_config("lseg-tuned-text_tiny-clip")),
-        SegmentRow("LSeg, image tower TinyCLIP's ViT", lseg_config("lseg_tiny-vit")),
-        SegmentRow("LSeg, image tower from scratch", lseg_config("lseg_scratch")),
+        lseg,
+        SegmentRow("all pixels (the paper's loss)", lseg_config("lseg-all-pixels_tiny-clip")),
+        SegmentRow("text tower fine-tuned", lseg_config("lseg-tuned-text_tiny-clip")),
+        SegmentRow("image tower TinyCLIP's ViT", lseg_config("lseg_tiny-vit")),
+        SegmentRow("image tower from scratch", lseg_config("lseg_scratch")),
+        SegmentRow("chance (random embeddings)", lseg.config, weights=lseg.method,
+                   options=("custom_hooks.0.chance_seed=0",)),
+        SegmentRow("fully supervised (masks of all names)", lseg_config("oracle_tiny-clip")),
     )
 
 
@@ -81,12 +86,14 @@ class SegmentWalk:
         rows: of the table; a row whose weights another one needs comes before it.
         seed: of every training.
         prepared: files that decide whether everything must run again.
+        iterations: of every training; None: each config's own.
     """
 
     folder: Path
     rows: tuple[SegmentRow, ...]
     seed: int = 0
     prepared: tuple[Path, ...] = (DATA / "annotations" / "names.json",)
+    iterations: int | None = None
 
     def steps(self) -> list[Step]:
         """The commands in order."""
@@ -106,7 +113,10 @@ class SegmentWalk:
     def checkpoint(self, row: SegmentRow) -> Path:
         """Weights that a trained row is tested with."""
         owner = next(other for other in self.rows if other.method == (row.weights or row.method))
-        return checkpoint_of(owner.config, self.folder_of(owner))
+        folder = self.folder_of(owner)
+        if self.iterations is not None:
+            return folder / f"iter_{self.iterations}.pth"
+        return checkpoint_of(owner.config, folder)
 
     def results(self, row: SegmentRow) -> Path:
         """File with the metrics of a row."""
@@ -128,7 +138,8 @@ class SegmentWalk:
 
     def _train(self, row: SegmentRow) -> Step:
         command = ("tools/train.py", str(row.config), "--work-dir", str(self.folder_of(row)), "--seed",
-                   str(self.seed), "--resume", "--cfg-options", f"train_cfg.val_begin={NEVER}")
+                   str(self.seed), "--resume", "--cfg-options", f"train_cfg.val_begin={NEVER}",
+                   *(f"{key}={self.iterations}" for key in LENGTHS if self.iterations is not None))
         return Step(f"train {row.method}", command, outputs=(self.checkpoint(row),),
                     inputs=(row.config, *self.prepared), is_alone=False)
 

@@ -1,6 +1,5 @@
 """Gathered image-text losses and the CLIP training model."""
 
-from clip_plugins.contrastive.autocast import AutocastOptimWrapper
 from clip_plugins.contrastive.distillation import cosine_distillation, relational_distillation
 from clip_plugins.contrastive.hooks import ExportEncoderHook, PatchDropoutHook
 from clip_plugins.contrastive.losses import (
@@ -15,7 +14,6 @@ from clip_plugins.contrastive.model import CLIPPretraining, Teacher, copy_text_t
 from clip_plugins.contrastive.preprocessing import ImageTextPreprocessor
 
 __all__ = [
-    "AutocastOptimWrapper",
     "CLIPPretraining",
     "ContrastiveLoss",
     "ExportEncoderHook",

@@ -9,10 +9,10 @@ from torch import Tensor, nn
 
 from clip_plugins.contrastive.distillation import cosine_distillation, relational_distillation
 from clip_plugins.contrastive.losses import caption_keys
-from clip_plugins.contrastive.precision import training_precision
 from clip_plugins.encoders import FrozenEncoder, build_encoder
 from clip_plugins.errors import CheckpointError, ConfigError
 from clip_plugins.registry import MODELS
+from clip_plugins.training.precision import training_precision
 
 TOKEN_CACHE_TEXTS = 200_000
 TEXTS_A_PASS = 64  # of similar length; fewer would cost more calls than padding saves

@@ -3,7 +3,7 @@
 # AdamW took 2,000 steps to 92.7 %.
 optim_wrapper = dict(
     optimizer=dict(
-        type="timm.optim.Muon",
+        type="clip_plugins.Muon",
         lr=0.02,
         weight_decay=0.01,
         nesterov=True,

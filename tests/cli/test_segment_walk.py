@@ -19,7 +19,7 @@ def walk(tmp_path, monkeypatch) -> SegmentWalk:
 
 def test_every_config_of_the_rows_exists(monkeypatch):
     monkeypatch.chdir(ROOT)
-    assert all(row.config.is_file() for row in claim_rows())
+    assert all(row.config.is_file() for row in (*lseg_rows(), *claim_rows()))
 
 
 def test_a_row_is_trained_once_and_calibrated_before_its_test(walk):
@@ -37,6 +37,16 @@ def test_outputs_of_one_step_are_inputs_of_the_next(walk):
     assert set(steps["train LSeg"].outputs) <= set(calibration.inputs)
     assert f"model.background.offset={calibration.outputs[0]}" in test.command
     assert "3" in steps["train LSeg"].command
+
+
+def test_trainings_of_a_claim_are_equally_long(monkeypatch, tmp_path):
+    monkeypatch.chdir(ROOT)
+    walk = SegmentWalk(tmp_path, claim_rows(), iterations=7)
+    trainings = [step for step in walk.steps() if step.name.startswith("train ")]
+    assert len(trainings) == 6
+    for step in trainings:
+        assert step.outputs[0].name == "iter_7.pth"
+        assert {"train_cfg.max_iters=7", "param_scheduler.1.end=7"} <= set(step.command)
 
 
 def test_untrained_rows_are_tested_without_weights(walk):

@@ -43,7 +43,8 @@ def test_every_sample_is_seen_once_an_epoch_by_one_of_them(ranks):
 @needs_cpu
 def test_a_process_leaves_its_group_before_it_ends(tmp_path):
     """A handler registered before the group's runs after it."""
-    code = ("import atexit, torch.distributed as dist; from mmengine.dist import init_dist; import clip_plugins;"
+    code = ("import atexit, torch.distributed as dist; import clip_plugins;"
+            "from mmengine.dist import init_dist;"
             "atexit.register(lambda: print('left', not dist.is_initialized()));"
             "init_dist('pytorch'); assert dist.is_initialized()")
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "1",

@@ -23,6 +23,8 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="of the trainings")
+    parser.add_argument("--iterations", type=int, metavar="N",
+                        help="of every training (default: each config's own)")
     parser.add_argument("--checkpoints", type=Path, nargs="+", help="weights instead of trainings")
     parser.add_argument("--config", type=Path, help="config of the checkpoints (default: the demo's)")
     parser.add_argument("--calibrated", type=Path, nargs="+", metavar="JSON",
@@ -54,7 +56,7 @@ def run(args: argparse.Namespace) -> None:
         if len(rules) != len(found):
             raise ConfigError(f"{len(rules)} rules for {len(found)} checkpoints; give one each.")
     else:
-        tables["tests"], walks = walk_seeds(args.work_dir, seeds)
+        tables["tests"], walks = walk_seeds(args.work_dir, seeds, args.iterations)
         found = [walk.checkpoint(walk.rows[1]) for walk in walks]
         rules = [walk.offset(walk.rows[2]) for walk in walks]
     config = (args.checkpoints and args.config) or DEMO
@@ -65,13 +67,15 @@ def run(args: argparse.Namespace) -> None:
             write_between_marks(args.readme, f"tools/experiments/groupvit.py {name}", table)
 
 
-def walk_seeds(folder: Path, seeds: Sequence[int]) -> tuple[str, list["GroupViTWalk"]]:
+def walk_seeds(folder: Path, seeds: Sequence[int], iterations: int | None = None
+               ) -> tuple[str, list["GroupViTWalk"]]:
     """Train, calibrate and test every row once a seed; the table, and the walks."""
     from clip_plugins.cli.groupvit_walk import GroupViTWalk, groupvit_rows
     from clip_plugins.cli.ov_shapes import run_on_ov_shapes
     from clip_plugins.cli.seeds import report_seeds
 
-    walks = [GroupViTWalk(folder / f"seed_{seed}", groupvit_rows(), seed) for seed in seeds]
+    walks = [GroupViTWalk(folder / f"seed_{seed}", groupvit_rows(), seed, iterations=iterations)
+             for seed in seeds]
     minutes = sum(run_on_ov_shapes(walk.folder, walk.steps()) for walk in walks)
     table = report_seeds([walk.table() for walk in walks], minutes, seeds, folder / "tests")
     return table, walks

@@ -18,7 +18,6 @@ from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from clip_plugins.contrastive.precision import training_precision
 from clip_plugins.errors import ConfigError
 from clip_plugins.files import read_json
 from clip_plugins.registry import MODELS
@@ -29,6 +28,7 @@ from clip_plugins.segmentation.groupvit.names import OwnTextSegmentor
 from clip_plugins.segmentation.groupvit.text import ProjectionMLP, build_text_tower, encode_distinct
 from clip_plugins.segmentation.groupvit.towers import GroupedImage
 from clip_plugins.segmentation.open_vocabulary import Frame
+from clip_plugins.training.precision import training_precision
 
 START_SCALE = math.log(1 / 0.07)
 TRAINING_OPTIONS = {"contrastive", "multi_label", "share_temperature", "precision"}

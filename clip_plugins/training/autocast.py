@@ -4,13 +4,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import torch
 from mmengine.optim import OptimWrapper
 from torch import nn
 
-from clip_plugins.contrastive.precision import PRECISIONS, has_fast_bf16
 from clip_plugins.errors import ConfigError
 from clip_plugins.registry import OPTIM_WRAPPERS
+from clip_plugins.training.precision import PRECISIONS, training_precision
 
 
 @OPTIM_WRAPPERS.register_module()
@@ -18,8 +17,7 @@ class AutocastOptimWrapper(OptimWrapper):
     """Losses under bfloat16 autocast on CPU or GPU, no loss scaling; mmengine's AmpOptimWrapper needs a GPU.
 
     Args:
-        precision: 'auto' takes bfloat16 where the model's device computes fast in it, else float32;
-            'bf16' and 'fp32' insist.
+        precision: see `training_precision`.
         kwargs: of mmengine's `OptimWrapper`.
     """
 
@@ -33,6 +31,5 @@ class AutocastOptimWrapper(OptimWrapper):
     def optim_context(self, model: nn.Module) -> Iterator[None]:
         """Context of a forward pass in training."""
         kind = next(model.parameters()).device.type
-        enabled = self.precision == "bf16" or (self.precision == "auto" and has_fast_bf16(kind))
-        with super().optim_context(model), torch.autocast(kind, torch.bfloat16, enabled=enabled):
+        with super().optim_context(model), training_precision(kind, self.precision):
             yield

@@ -1,5 +1,4 @@
-"""In which precision, and by which kernels, the towers train."""
-
+"""In which precision, and by which kernels, models train."""
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
@@ -56,7 +55,7 @@ def _as_float(value: Any) -> Any:
 
 @contextmanager
 def training_precision(device_type: str, precision: str) -> Iterator[None]:
-    """The context in which towers run in training.
+    """The context in which models run in training.
 
     On CPUs attention stays in float32, see `FloatAttention`.
 
@@ -72,6 +71,7 @@ def training_precision(device_type: str, precision: str) -> Iterator[None]:
     surrounding = torch.is_autocast_enabled(device_type)
     wanted = precision == "bf16" or (precision == "auto" and not surrounding and has_fast_bf16(device_type))
     dtype = torch.bfloat16 if wanted else torch.get_autocast_dtype(device_type)
-    attention = FloatAttention() if device_type == "cpu" else nullcontext()
-    with attention, torch.autocast(device_type, dtype, enabled=wanted or surrounding):
+    lowered = wanted or surrounding
+    attention = FloatAttention() if lowered and device_type == "cpu" else nullcontext()
+    with attention, torch.autocast(device_type, dtype, enabled=lowered):
         yield

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from clip_plugins.contrastive.autocast import AutocastOptimWrapper
 from clip_plugins.errors import ConfigError
+from clip_plugins.training import AutocastOptimWrapper
 
 
 def product_type(precision: str) -> torch.dtype:
@@ -19,7 +19,7 @@ def test_losses_run_in_the_precision_that_is_asked_for():
 
 @pytest.mark.parametrize(("fast", "expected"), [(True, torch.bfloat16), (False, torch.float32)])
 def test_auto_takes_bfloat16_where_the_device_is_fast_in_it(fast, expected, monkeypatch):
-    monkeypatch.setattr("clip_plugins.contrastive.autocast.has_fast_bf16", lambda kind: fast)
+    monkeypatch.setattr("clip_plugins.training.precision.has_fast_bf16", lambda kind: fast)
     assert product_type("auto") == expected
 
 

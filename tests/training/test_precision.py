@@ -3,8 +3,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from clip_plugins.contrastive import precision
 from clip_plugins.errors import ConfigError
+from clip_plugins.training import precision
 
 
 def _product_dtype(setting: str) -> torch.dtype:
