@@ -36,18 +36,34 @@ def spread_table(rows: Sequence[dict[str, Any]]) -> str:
          for name in names} for row in rows])
 
 
+def require_marks(path: Path | None, mark: str) -> None:
+    """See `write_between_marks`; hours of training shall not end in its error. None needs no marks.
+
+    Raises:
+        DataError: the file has no such marks.
+    """
+    if path is not None:
+        _around_marks(path, mark)
+
+
 def write_between_marks(path: Path, mark: str, table: str) -> None:
     """Replace what stands between `<!-- mark -->` and `<!-- end -->` in a Markdown file.
 
     Raises:
         DataError: the file has no such marks.
     """
+    before, after = _around_marks(path, mark)
+    write_atomically(path, f"{before}{table}{after}".encode())
+
+
+def _around_marks(path: Path, mark: str) -> tuple[str, str]:
+    """What stands before and after the table, the marks with it."""
     text = path.read_text()
     start, end = f"<!-- {mark} -->\n", "<!-- end -->"
-    if start not in text or end not in text.partition(start)[2]:
+    before, found, rest = text.partition(start)
+    if not found or end not in rest:
         raise DataError(f"{path} has no lines '{start.strip()}' and '{end}'; put them where the table goes")
-    before, _, rest = text.partition(start)
-    write_atomically(path, f"{before}{start}{table}{end}{rest.partition(end)[2]}".encode())
+    return before + start, end + rest.partition(end)[2]
 
 
 def report_seeds(tables: Sequence[Sequence[dict[str, Any]]], minutes: float, seeds: Sequence[int],

@@ -1,6 +1,12 @@
 import pytest
 
-from clip_plugins.cli.seeds import mean_and_spread, report_seeds, spread_table, write_between_marks
+from clip_plugins.cli.seeds import (
+    mean_and_spread,
+    report_seeds,
+    require_marks,
+    spread_table,
+    write_between_marks,
+)
 from clip_plugins.errors import DataError
 from clip_plugins.files import read_json
 
@@ -41,3 +47,12 @@ def test_a_report_is_written_to_its_folder_and_between_the_marks(tmp_path):
     assert table in readme.read_text() and table == (tmp_path / "out" / "summary.md").read_text()
     summary = read_json(tmp_path / "out" / "summary.json")
     assert (summary["minutes"], summary["seed"]) == (1.5, [0, 1])
+
+
+def test_missing_marks_are_told_before_the_work(tmp_path):
+    readme = tmp_path / "README.md"
+    readme.write_text("<!-- tool.py -->\n<!-- end -->\n")
+    require_marks(readme, "tool.py")
+    require_marks(None, "tool.py")
+    with pytest.raises(DataError, match="other"):
+        require_marks(readme, "other.py")

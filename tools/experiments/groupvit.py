@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+MARK = "tools/experiments/groupvit.py"
+
 if TYPE_CHECKING:
     from clip_plugins.cli.groupvit_walk import GroupViTWalk
 
@@ -46,9 +48,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def run(args: argparse.Namespace) -> None:
     """Train and test where no weights are given, judge the groups, write rows, curves and tables."""
     from clip_plugins.cli.groupvit_walk import DEMO
-    from clip_plugins.cli.seeds import write_between_marks
+    from clip_plugins.cli.seeds import require_marks, write_between_marks
     from clip_plugins.errors import ConfigError
 
+    for name in ("groups",) if args.checkpoints else ("tests", "groups"):
+        require_marks(args.readme, f"{MARK} {name}")
     tables, seeds = {}, args.seeds
     if args.checkpoints:
         found, seeds = list(args.checkpoints), list(range(len(args.checkpoints)))
@@ -64,7 +68,7 @@ def run(args: argparse.Namespace) -> None:
     for name, table in tables.items():
         print(f"\n{table}")
         if args.readme is not None:
-            write_between_marks(args.readme, f"tools/experiments/groupvit.py {name}", table)
+            write_between_marks(args.readme, f"{MARK} {name}", table)
 
 
 def walk_seeds(folder: Path, seeds: Sequence[int], iterations: int | None = None

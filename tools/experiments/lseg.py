@@ -39,13 +39,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def run(args: argparse.Namespace) -> None:
     """Walk the job once a seed and write mean and spread."""
     from clip_plugins.cli.ov_shapes import run_on_ov_shapes
-    from clip_plugins.cli.seeds import report_seeds
+    from clip_plugins.cli.seeds import report_seeds, require_marks
     from clip_plugins.cli.segment_walk import SegmentWalk, claim_rows, lseg_rows
 
     rows, iterations, mark, folder = lseg_rows(), args.iterations, "tools/experiments/lseg.py", args.work_dir
     if args.claims:
         rows, iterations = claim_rows(), iterations or CLAIM_ITERATIONS
         mark, folder = f"{mark} --claims", folder / "claims"
+    require_marks(args.readme, mark)
     tables, minutes = [], 0.0
     for seed in args.seeds:
         job = SegmentWalk(folder / f"seed_{seed}", rows, seed, iterations=iterations)

@@ -12,12 +12,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+MARK = "tools/experiments/sketch.py"
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """The command line; nothing heavy is imported before it is known to be right."""
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--config", default="configs/clipasso/clipasso_tiny-resnet_ov_shapes.py",
+    parser.add_argument("--config", default="configs/clipasso/clipasso_tiny-vit_ov_shapes.py",
                         help="recipe with a judge (default: %(default)s)")
     parser.add_argument("--objects", type=int, default=24, help="how many (default: %(default)s)")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1000, 2000],
@@ -40,14 +41,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run(args: argparse.Namespace) -> None:
     """Draw, measure, print and write."""
-    from clip_plugins.cli.seeds import write_between_marks
+    from clip_plugins.cli.seeds import require_marks, write_between_marks
     from clip_plugins.cli.sketch_claims import SketchClaims, claim_table
     from clip_plugins.cli.walk import markdown_table
 
+    require_marks(args.readme, MARK)
     claims = SketchClaims(args.config, args.objects, args.seeds, args.cfg_options)
     table = markdown_table(claim_table(claims.run(args.out)))
     if args.readme is not None:
-        write_between_marks(args.readme, "tools/experiments/sketch.py", table)
+        write_between_marks(args.readme, MARK, table)
     print(f"\n{table}\nwritten: {args.out}/summary.json")
 
 

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+MARK = "tools/experiments/vild.py"
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """The command line; nothing heavy is imported before it is known to be right."""
@@ -32,14 +33,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def run(folder: Path, seeds: Sequence[int], readme: Path | None) -> None:
     """Walk the job once a seed and write mean and spread."""
     from clip_plugins.cli.ov_shapes import experiment_rows, run_on_ov_shapes, walk
-    from clip_plugins.cli.seeds import report_seeds
+    from clip_plugins.cli.seeds import report_seeds, require_marks
 
+    require_marks(readme, MARK)
     tables, minutes = [], 0.0
     for seed in seeds:
         job = walk(folder / f"seed_{seed}", experiment_rows(), seed)
         minutes += run_on_ov_shapes(job.folder, job.steps())
         tables.append(job.table())
-    table = report_seeds(tables, minutes, seeds, folder, "tools/experiments/vild.py", readme)
+    table = report_seeds(tables, minutes, seeds, folder, MARK, readme)
     print(f"\n{table}\nwritten: {folder}/summary.json, {folder}/summary.md")
 
 

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+MARK = "tools/experiments/vild_claims.py"
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """The command line; nothing heavy is imported before it is known to be right."""
@@ -35,9 +36,10 @@ def run(args: argparse.Namespace) -> None:
     """Walk the main experiment and the claims' rows once a seed; write mean and spread."""
     from clip_plugins.cli.claims import claim_walk, first_stage_steps, recall_table, tables_by_claim
     from clip_plugins.cli.ov_shapes import run_on_ov_shapes
-    from clip_plugins.cli.seeds import mean_and_spread, write_between_marks
+    from clip_plugins.cli.seeds import mean_and_spread, require_marks, write_between_marks
     from clip_plugins.cli.walk import write_summary
 
+    require_marks(args.readme, MARK)
     tables, recalls, minutes = [], [], 0.0
     for seed in args.seeds:
         job = claim_walk(args.trained / f"seed_{seed}", seed)
@@ -48,7 +50,7 @@ def run(args: argparse.Namespace) -> None:
     text = tables_by_claim(rows, recall_rows)
     write_summary(args.work_dir, [*rows, *recall_rows], minutes, args.seeds, text)
     if args.readme is not None:
-        write_between_marks(args.readme, "tools/experiments/vild_claims.py", text)
+        write_between_marks(args.readme, MARK, text)
     print(f"\n{text}\nwritten: {args.work_dir}/summary.json, {args.work_dir}/summary.md")
 
 

@@ -25,8 +25,6 @@ class GroupingRule:
         sums: a group is the sum of its tokens; otherwise their mean.
         assign_eps: added to the number of tokens that the sum is divided by. 1 is the paper's: a mean of n
             tokens is shrunk by n / (n + 1), and a group without tokens is zero.
-        residual: what the group knew before, having looked at the whole image, is added to its tokens
-            (equation 4). Without it only what a group owns can give it a name.
     """
 
     hard: bool = True
@@ -34,7 +32,6 @@ class GroupingRule:
     tau: float = 1.0
     sums: bool = False
     assign_eps: float = 1.0
-    residual: bool = True
 
     def __post_init__(self) -> None:
         if self.tau <= 0 or self.assign_eps < 0:
@@ -237,5 +234,5 @@ class GroupingBlock(nn.Module):
         tokens = self.norm_x(tokens)
         groups = self.pre_assign_attn(self.norm_post_tokens(mixed), tokens)
         assigned, choice = self.assign(groups, tokens, noise)
-        groups = groups + assigned if self.assign.rule.residual else assigned
+        groups = groups + assigned
         return self.reduction(groups) + self.mlp_channels(self.norm_new_x(groups)), choice
