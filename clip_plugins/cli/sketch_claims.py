@@ -173,6 +173,11 @@ def silhouette_iou(image: Tensor, outlines: Sequence[np.ndarray]) -> float:
 
 
 def claim_table(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Rows with `mean ± spread` in a cell, for a page."""
-    return [{name: f"{value} ± {row[f'{name} spread']}" if f"{name} spread" in row else value
-             for name, value in row.items() if not name.endswith(" spread")} for row in rows]
+    """Rows with `mean ± spread` in a cell, for a page; shares of 1 with two digits, the others with one."""
+    return [{name: _cell(name, value, row.get(f"{name} spread")) for name, value in row.items()
+             if not name.endswith(" spread")} for row in rows]
+
+
+def _cell(name: str, value: Any, spread: float | None) -> Any:
+    digits = 2 if name == "pose IoU" else 1
+    return value if spread is None else f"{value:.{digits}f} ± {spread:.{digits}f}"

@@ -67,6 +67,12 @@ def test_rows_carry_mean_and_spread_and_are_written_as_they_come(tmp_path):
     assert "±" in claim_table(rows)[0]["own CLIP"]
 
 
+def test_a_cell_has_the_digits_that_its_spread_allows():
+    row = {"strokes": 16, "other CLIP": 54.167, "other CLIP spread": 7.217, "pose IoU": 0.297,
+           "pose IoU spread": 0.03}
+    assert claim_table([row]) == [{"strokes": 16, "other CLIP": "54.2 ± 7.2", "pose IoU": "0.30 ± 0.03"}]
+
+
 def test_nothing_to_draw_is_refused():
     with pytest.raises(ConfigError, match="draw nothing"):
         SketchClaims(RECIPE, 0)

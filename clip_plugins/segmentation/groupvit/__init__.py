@@ -3,7 +3,11 @@ from clip_plugins.segmentation.groupvit.batches import CaptionBatch, GroupViTPre
 from clip_plugins.segmentation.groupvit.blocks import Assignment, GroupingBlock, GroupingRule
 from clip_plugins.segmentation.groupvit.calibration import CalibratedRule, calibrate_background
 from clip_plugins.segmentation.groupvit.inference import BackgroundRule, NamedGroups
-from clip_plugins.segmentation.groupvit.losses import MultiLabelContrastiveLoss, SoftMaximumLoss
+from clip_plugins.segmentation.groupvit.losses import (
+    AllNamesLoss,
+    MultiLabelContrastiveLoss,
+    SoftMaximumLoss,
+)
 from clip_plugins.segmentation.groupvit.model import GroupViT, SegmentedGroups
 from clip_plugins.segmentation.groupvit.pictures import GroupPictures
 from clip_plugins.segmentation.groupvit.stems import EncoderStem, PatchStem
@@ -11,6 +15,7 @@ from clip_plugins.segmentation.groupvit.text import GroupViTText, ProjectionMLP,
 from clip_plugins.segmentation.groupvit.towers import GroupedImage, GroupingTower
 
 __all__ = [
+    "AllNamesLoss",
     "Assignment",
     "BackgroundRule",
     "CalibratedRule",

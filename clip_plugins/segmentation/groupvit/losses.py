@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import torch
 from mmengine.dist import all_gather
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from clip_plugins.contrastive import ContrastiveLoss, symmetric_cross_entropy
@@ -36,9 +36,7 @@ class MultiLabelContrastiveLoss(ContrastiveLoss):
 
     def __init__(self, weight: float = 1.0, merge_duplicates: bool = False) -> None:
         super().__init__(merge_duplicates=merge_duplicates)
-        if weight < 0:
-            raise ConfigError(f"weight={weight} of the multi-label loss is negative; give 0 or more.")
-        self.weight = weight
+        self.weight = _checked_weight(weight)
 
     def forward(self, images: Tensor, prompts: Tensor, logit_scale: Tensor | float,
                 nouns: Tensor | None = None, contained: Tensor | None = None) -> Tensor:
@@ -132,6 +130,50 @@ class SoftMaximumLoss(MultiLabelContrastiveLoss):
         per_image = soft_maximum(per_group.unflatten(0, shape), occupied[:, :, None], dim=1)  # B×NK
         per_prompt = soft_maximum(per_prompt.unflatten(1, everywhere.shape), everywhere, dim=2)  # BK×N
         return self.weight * self._entropy(per_image, per_prompt, nouns, contained)
+
+
+@MODELS.register_module()
+class AllNamesLoss(nn.Module):
+    """An image's nouns against all names of the vocabulary, where the losses above take those of its batch.
+
+    What an image says of a name is the soft maximum over its groups. A small batch shows few names: a group
+    then has few rivals, and is named after what is only like it.
+
+    Args:
+        weight: of the loss in the sum.
+
+    Raises:
+        ConfigError: a negative weight.
+    """
+
+    def __init__(self, weight: float = 1.0) -> None:
+        super().__init__()
+        self.weight = _checked_weight(weight)
+
+    def forward(self, groups: Tensor, names: Tensor, logit_scale: Tensor | float, contains: Tensor,
+                occupied: Tensor) -> Tensor:
+        """Weighted cross entropy; the target of an image is 1/M on each of the M names that it contains.
+
+        Args:
+            groups: (B, G, D) unit rows.
+            names: (N, D) unit rows.
+            logit_scale: the factor itself.
+            contains: (B, N) bool; an image that contains no name counts nothing.
+            occupied: (B, G) bool, groups that own a patch.
+
+        Returns:
+            Scalar.
+        """
+        logits = soft_maximum(logit_scale * groups @ names.T, occupied[..., None], dim=1)  # B×N
+        shares = contains.float() / contains.sum(1, keepdim=True).clamp_min(1)
+        named = contains.any(1).sum().clamp_min(1)
+        return self.weight * F.cross_entropy(logits, shares, reduction="sum") / named
+
+
+def _checked_weight(weight: float) -> float:
+    if weight < 0:
+        raise ConfigError(f"weight={weight} of the multi-label loss is negative; give 0 or more.")
+    return weight
 
 
 def soft_maximum(logits: Tensor, counts: Tensor, dim: int) -> Tensor:

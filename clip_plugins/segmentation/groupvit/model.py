@@ -18,6 +18,7 @@ from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from clip_plugins.contrastive import caption_keys
 from clip_plugins.errors import ConfigError
 from clip_plugins.files import read_json
 from clip_plugins.registry import MODELS
@@ -31,7 +32,7 @@ from clip_plugins.segmentation.open_vocabulary import Frame
 from clip_plugins.training.precision import training_precision
 
 START_SCALE = math.log(1 / 0.07)
-TRAINING_OPTIONS = {"contrastive", "multi_label", "share_temperature", "precision"}
+TRAINING_OPTIONS = {"contrastive", "multi_label", "all_names", "share_temperature", "precision"}
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,8 @@ class GroupViT(OwnTextSegmentor):
         embed_dim: D.
         projector: options of both `ProjectionMLP`s.
         train_cfg: `contrastive` and `multi_label`, configs of the losses (multi_label=None: captions alone);
-            `share_temperature`, one for both; `precision` of the towers: 'fp32', 'bf16' or 'auto'.
+            `all_names`, config of an `AllNamesLoss` beside them (None: none); `share_temperature`, one for
+            all; `precision` of the towers: 'fp32', 'bf16' or 'auto'.
         test_cfg: see `OpenVocabularySegmentor`; `background`, options of `BackgroundRule` or a JSON file with
             them; `top_names`, how many names an image may show, None for all.
         data_preprocessor: `GroupViTPreprocessor`.
@@ -93,10 +95,12 @@ class GroupViT(OwnTextSegmentor):
         self.background_rule = _background_rule(self.test_cfg.get("background"))
 
     def _build_losses(self, contrastive: dict | None = None, multi_label: dict | None = None,
-                      share_temperature: bool = False, precision: str = "fp32") -> None:
+                      all_names: dict | None = None, share_temperature: bool = False,
+                      precision: str = "fp32") -> None:
         official = {"type": "clip_plugins.ContrastiveLoss", "merge_duplicates": False}
         self.contrastive_loss: nn.Module = MODELS.build(contrastive or official)
         self.multi_label_loss = None if multi_label is None else MODELS.build(multi_label)
+        self.all_names_loss = None if all_names is None else MODELS.build(all_names)
         self.precision = precision
         self.logit_scale = nn.Parameter(torch.tensor(START_SCALE))
         self.multi_label_logit_scale = None
@@ -113,44 +117,54 @@ class GroupViT(OwnTextSegmentor):
             data_samples: B samples of `CaptionsWithNouns`.
 
         Returns:
-            `loss_contrastive`, `loss_multi_label`, and, to watch, the scale and how many groups own a patch.
+            `loss_contrastive`, `loss_multi_label`, `loss_all_names`, and, to watch, the scale and how many
+            groups own a patch.
         """
         batch = CaptionBatch.of(data_samples, inputs.device)
         with training_precision(inputs.device.type, self.precision):
             grouped = self.image_tower(inputs)
             texts = encode_distinct(self.text_tower, batch.texts, inputs.device, truncate=True)
-        losses = self.feature_losses(grouped, texts.float().unflatten(0, (len(inputs), -1)), batch)
+            names = None if self.all_names_loss is None else self.name_features()
+        losses = self.feature_losses(grouped, texts.float().unflatten(0, (len(inputs), -1)), batch, names)
         return {**losses, "logit_scale": clamped_scale(self.logit_scale.detach()),
                 "groups_in_use": grouped.occupied.float().sum(1).mean()}
 
-    def feature_losses(self, grouped: GroupedImage, texts: Tensor, batch: CaptionBatch | None = None
-                       ) -> dict[str, Tensor]:
+    def feature_losses(self, grouped: GroupedImage, texts: Tensor, batch: CaptionBatch | None = None,
+                       names: Tensor | None = None) -> dict[str, Tensor]:
         """Losses of the towers' features.
 
         Args:
             grouped: of the image tower.
-            texts: (B, 1 + K, C) features, of the caption first; they share one statistic of the projector.
+            texts: (B, 1 + K, C) features, of the caption first; they share one statistic of the projector,
+                and so do the names.
             batch: which texts mean the same; None: none do.
+            names: (N, C) features of the vocabulary for `all_names`; they need the batch.
         """
-        texts = F.normalize(self.text_projector(texts), dim=-1)  # B×(1+K)×D
+        count = texts.shape[:2]
+        rows = texts.flatten(0, 1) if names is None else torch.cat([texts.flatten(0, 1), names])
+        rows = F.normalize(self.text_projector(rows), dim=-1)
+        texts = rows[:count.numel()].unflatten(0, count)  # B×(1+K)×D
         by_groups = isinstance(self.multi_label_loss, SoftMaximumLoss)
         images = grouped.image.float()[:, None]
-        if by_groups:
+        if by_groups or names is not None:
             images = torch.cat([images, grouped.groups.float()], dim=1)
         images = F.normalize(self.image_projector(images), dim=-1)  # B×(1 or 1+G)×D
-        scale = clamped_scale(self.logit_scale)
+        image, groups = images[:, 0], images[:, 1:]
         keys = None if batch is None else batch.captions
-        losses = {"loss_contrastive": self.contrastive_loss(images[:, 0], texts[:, 0], scale, keys=keys)}
-        if self.multi_label_loss is None:
-            return losses
+        scale = clamped_scale(self.logit_scale)
+        losses = {"loss_contrastive": self.contrastive_loss(image, texts[:, 0], scale, keys=keys)}
         if self.multi_label_logit_scale is not None:
             scale = clamped_scale(self.multi_label_logit_scale)
-        about = {} if batch is None else {"nouns": batch.nouns, "contained": batch.contained}
-        if by_groups:
-            images, about["occupied"] = images[:, 1:], grouped.occupied
-        else:
-            images = images[:, 0]
-        return {**losses, "loss_multi_label": self.multi_label_loss(images, texts[:, 1:], scale, **about)}
+        if self.multi_label_loss is not None:
+            about = {} if batch is None else {"nouns": batch.nouns, "contained": batch.contained}
+            if by_groups:
+                image, about["occupied"] = groups, grouped.occupied
+            losses["loss_multi_label"] = self.multi_label_loss(image, texts[:, 1:], scale, **about)
+        if names is not None:
+            contains = (batch.contained[..., None] == caption_keys(self.names).to(image.device)).any(1)
+            losses["loss_all_names"] = self.all_names_loss(groups, rows[count.numel():], scale, contains,
+                                                           grouped.occupied)
+        return losses
 
     def _load_from_state_dict(self, state_dict: dict, prefix: str, *args: Any) -> None:
         """A model without multi-label loss passes over that loss's temperature."""

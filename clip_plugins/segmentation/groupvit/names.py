@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from clip_plugins.errors import ConfigError
 from clip_plugins.segmentation.open_vocabulary import OpenVocabularySegmentor
 from clip_plugins.vocabulary import TextEmbeddings, Vocabulary
 
@@ -29,6 +30,7 @@ class OwnTextSegmentor(OpenVocabularySegmentor):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._vocabulary: Vocabulary | None = None
+        self._features: Tensor | None = None
 
     def train(self, mode: bool = True) -> OwnTextSegmentor:
         """Set training mode; names are embedded anew afterwards, for the text side may have learned."""
@@ -46,12 +48,12 @@ class OwnTextSegmentor(OpenVocabularySegmentor):
             VocabularyError: names whose prompts are longer than the context.
         """
         if isinstance(vocabulary, TextEmbeddings):
-            self._vocabulary = None
+            self._vocabulary = self._features = None
             super().set_vocabulary(vocabulary)
             return
         vocabulary = Vocabulary.load(vocabulary)
         self.text_tower.tokenize(_prompts(vocabulary))  # what is too long is told now
-        self._vocabulary, self._text = vocabulary, None
+        self._vocabulary, self._text, self._features = vocabulary, None, None
         self.names, self.thresholds = vocabulary.names, vocabulary.thresholds
 
     def embed_names(self, vocabulary: Vocabulary) -> TextEmbeddings:
@@ -61,6 +63,27 @@ class OwnTextSegmentor(OpenVocabularySegmentor):
         names, negatives = rows[:len(vocabulary)], rows[len(vocabulary):]
         return TextEmbeddings(vocabulary.names, names, negatives=negatives if len(negatives) else None,
                               thresholds=vocabulary.thresholds)
+
+    def name_features(self) -> Tensor:
+        """(N, C) features of the names for a loss, the mean over their words and prompts.
+
+        Where the text tower is frozen they are made once; otherwise they carry its gradient.
+
+        Raises:
+            ConfigError: no names were set.
+        """
+        if self._vocabulary is None:
+            raise ConfigError("the loss compares with all names, and there are none; add "
+                              "custom_hooks=[dict(type='clip_plugins.VocabularyHook')] to the config.")
+        if self._features is not None:
+            return self._features
+        tokens = self.text_tower.tokenize(_prompts(self._vocabulary)).to(self.logit_scale.device)
+        rows = torch.cat([self.text_tower(part) for part in tokens.split(PROMPTS_A_PASS)]).float()
+        counts = [count * len(self._vocabulary.prompts.templates) for count in _word_counts(self._vocabulary)]
+        features = torch.stack([part.mean(0) for part in rows.split(counts)])[:len(self._vocabulary)]
+        if not features.requires_grad:
+            self._features = features
+        return features
 
     @torch.no_grad()
     def embed_tokens(self, tokens: Tensor, counts: Sequence[int]) -> Tensor:

@@ -52,15 +52,20 @@ class EncoderStem(nn.Module):
         width: C.
         encoder: config of a registered encoder, such as `dict(type='clip_plugins.TinyCLIP')`.
         layers: of its `features`; a ResNet's layer 2 has a cell for 8×8 pixels.
+        enlarge: factor on the sides of an image before the encoder sees it, for a finer grid.
 
     Raises:
-        ConfigError: no layers, or ones that the encoder lacks.
+        ConfigError: no layers, or ones that the encoder lacks; a factor that is not above 0.
     """
 
-    def __init__(self, width: int, encoder: Mapping, layers: Sequence[int] = (2,)) -> None:
+    def __init__(self, width: int, encoder: Mapping, layers: Sequence[int] = (2,),
+                 enlarge: float = 1.0) -> None:
         super().__init__()
         if not layers:
             raise ConfigError("EncoderStem needs layers=(2,) or others; name at least one.")
+        if enlarge <= 0:
+            raise ConfigError(f"enlarge={enlarge} of EncoderStem must be above 0.")
+        self.enlarge = enlarge
         self.encoder: Encoder = build_encoder(encoder, trainable=True)
         self.layers = tuple(layers)
         maps = self._freeze_unused()
@@ -82,6 +87,8 @@ class EncoderStem(nn.Module):
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, tuple[int, int]]:
         """(B, 3, H, W) -> (B, N, C), (h, w)."""
+        if self.enlarge != 1:
+            pixels = F.interpolate(pixels, scale_factor=self.enlarge, mode="bicubic", align_corners=False)
         pixels = pixels.contiguous(memory_format=torch.channels_last)  # tokens are then a view of the maps
         first, *coarser = self.encoder.features(pixels, self.layers)
         grid = tuple(first.shape[-2:])

@@ -8,6 +8,7 @@ pytest.importorskip("mmseg")
 
 from clip_plugins.errors import ConfigError, ShapeError
 from clip_plugins.segmentation.groupvit.losses import (
+    AllNamesLoss,
     MultiLabelContrastiveLoss,
     SoftMaximumLoss,
     clamped_scale,
@@ -87,6 +88,26 @@ def test_groups_without_a_patch_say_nothing():
                                SoftMaximumLoss()(groups, prompts, 5.0))
 
 
+def test_every_name_of_an_image_shares_its_target_and_every_other_is_a_rival():
+    groups, names = torch.stack([EYE[[0, 1]], EYE[[2, 2]]]), EYE
+    contains = torch.tensor([[True, True, False, False], [False, False, True, False]])
+    occupied = torch.tensor([[True, True], [True, False]])
+    hit, miss = math.log(math.e + 1), math.log(2)  # soft maximum over two groups of which one fits, or none
+    first = math.log(2 * math.exp(hit) + 2 * math.exp(miss)) - hit
+    second = math.log(math.e + 3) - 1  # its other group owns nothing
+    loss = AllNamesLoss(weight=0.5)(groups, names, 1.0, contains, occupied)
+    assert float(loss) == pytest.approx(0.5 * (first + second) / 2, abs=1e-6)
+
+
+def test_images_without_a_name_count_nothing():
+    groups, names = unit(2, 3, 4), EYE
+    contains = torch.tensor([[True, False, False, False], [False] * 4])
+    occupied = torch.ones(2, 3, dtype=torch.bool)
+    alone = AllNamesLoss()(groups[:1], names, 5.0, contains[:1], occupied[:1])
+    torch.testing.assert_close(AllNamesLoss()(groups, names, 5.0, contains, occupied), alone)
+    assert AllNamesLoss()(groups, names, 5.0, torch.zeros_like(contains), occupied) == 0
+
+
 def _rank(rank: int, world: int, groups: torch.Tensor, prompts: torch.Tensor, nouns: torch.Tensor,
           occupied: torch.Tensor) -> dict:
     part = slice(2 * rank, 2 * rank + 2)
@@ -115,3 +136,5 @@ def test_batches_that_dont_fit_and_negative_weights_are_refused():
         MultiLabelContrastiveLoss()(unit(3, 5), unit(2, 2, 5), 1.0)
     with pytest.raises(ConfigError, match="weight=-1"):
         MultiLabelContrastiveLoss(weight=-1)
+    with pytest.raises(ConfigError, match="weight=-2"):
+        AllNamesLoss(weight=-2)

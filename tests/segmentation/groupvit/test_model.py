@@ -34,6 +34,37 @@ def test_the_soft_maximum_trains_on_groups():
     assert model.image_tower.positions.grad.abs().sum() > 0
 
 
+ALL_NAMES = {"multi_label": None, "all_names": {"type": "clip_plugins.AllNamesLoss"}}
+
+
+def test_an_image_is_told_its_names_from_all_others():
+    model = tiny_groupvit(train_cfg=ALL_NAMES).train()
+    model.set_vocabulary(NAMES)
+    loss = model.loss(pixels(2, 3, 32, 32), caption_batch())["loss_all_names"]
+    loss.backward()
+    assert loss > 0 and model.image_tower.positions.grad.abs().sum() > 0
+    model.set_vocabulary(["red star", "blue ring"])  # what both images contain
+    assert model.loss(pixels(2, 3, 32, 32), caption_batch())["loss_all_names"] < loss
+
+
+def test_names_of_a_frozen_tower_are_encoded_once():
+    frozen = tiny_groupvit(text_tower={"type": "clip_plugins.TinyCLIP"})
+    learning = tiny_groupvit()
+    for model in (frozen, learning):
+        model.set_vocabulary(NAMES)
+    assert frozen.name_features() is frozen.name_features()
+    assert learning.name_features() is not learning.name_features()
+    assert learning.name_features().requires_grad
+    features = frozen.name_features()
+    frozen.set_vocabulary(NAMES[1:])
+    torch.testing.assert_close(frozen.name_features(), features[1:], atol=1e-4, rtol=1e-4)
+
+
+def test_a_loss_over_all_names_needs_names():
+    with pytest.raises(ConfigError, match="VocabularyHook"):
+        tiny_groupvit(train_cfg=ALL_NAMES).train().loss(pixels(2, 3, 32, 32), caption_batch())
+
+
 def test_captions_alone_need_no_prompts():
     model = tiny_groupvit(train_cfg={"multi_label": None}).train()
     samples = [caption("a red star", (), ()), caption("a blue ring", (), ())]

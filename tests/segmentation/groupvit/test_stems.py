@@ -47,9 +47,17 @@ def test_building_doesnt_move_the_statistics():
     assert norm.num_batches_tracked == shipped.num_batches_tracked
 
 
-def test_no_layers_are_refused():
+def test_enlarged_images_have_a_finer_grid():
+    images = pixels(1, 3, 40, 80)
+    tokens, grid = EncoderStem(16, RESNET, (2,), enlarge=1.4).eval()(images)
+    assert grid == (7, 14) and tokens.shape == (1, 98, 16)
+
+
+def test_no_layers_and_impossible_factors_are_refused():
     with pytest.raises(ConfigError, match="name at least one"):
         EncoderStem(16, RESNET, ())
+    with pytest.raises(ConfigError, match="enlarge=0"):
+        EncoderStem(16, RESNET, enlarge=0)
 
 
 def test_a_stem_built_without_gradients_learns_all_the_same():
