@@ -5,7 +5,7 @@ with the best F1 of right names are written as JSON.
 
 example:
   python tools/calibrate_background.py configs/groupvit/groupvit_tiny-clip_16-groups_demo_ov_shapes.py \\
-      work_dirs/groupvit/iter_800.pth --out work_dirs/background.json
+      work_dirs/groupvit/iter_1200.pth --out work_dirs/background.json
   python tools/test.py CONFIG CHECKPOINT --cfg-options model.test_cfg.background=work_dirs/background.json
 """
 import argparse

@@ -3,7 +3,7 @@
 From captions alone. Patches of 16 px are too coarse for shapes of 20 to 72 px (a perfect labelling of a
 10x10 grid reaches 47 % mIoU, of 20x20 72 %), and the published losses collapse in minutes of training: the
 mean over groups asks every group for every noun. Here an image says of a noun what its best group says, and
-its nouns are told from all names, not from those of a batch of 16.
+its nouns are told from all names, so that many small batches teach more than few large ones.
 """
 _base_ = [
     "../_base_/datasets/ov_shapes_noun_captions.py",
@@ -28,8 +28,7 @@ model = dict(
     projector=dict(num_layers=1),
     train_cfg=dict(
         contrastive=dict(type="clip_plugins.ContrastiveLoss"),
-        multi_label=dict(type="clip_plugins.SoftMaximumLoss", merge_duplicates=True),
-        all_names=dict(type="clip_plugins.AllNamesLoss"),
+        all_names=dict(type="clip_plugins.AllNamesLoss", weight=2.0),
         precision="auto",
     ),
     test_cfg=dict(mode="whole", top_names=None, background=dict(threshold=0.95)),
@@ -41,11 +40,12 @@ model = dict(
         contrast=0.1,
     ),
 )
-max_iters = 800
-train_cfg = dict(type="clip_plugins.ResumableIterLoop", max_iters=max_iters, val_interval=200)
-train_dataloader = dict(batch_size=16)
+max_iters = 1200
+train_cfg = dict(type="clip_plugins.ResumableIterLoop", max_iters=max_iters, val_interval=400)
+train_dataloader = dict(batch_size=8, dataset=dict(max_prompts=0))
 optim_wrapper = dict(
     type="OptimWrapper",
+    optimizer=dict(lr=0.01),
     clip_grad=dict(max_norm=5.0),
     paramwise_cfg=dict(
         # what TinyCLIP knows of shapes shall stay
@@ -56,6 +56,6 @@ param_scheduler = [
     dict(type="LinearLR", start_factor=0.01, by_epoch=False, begin=0, end=50),
     dict(type="CosineAnnealingLR", eta_min=0.0, by_epoch=False, begin=50, end=max_iters),
 ]
-default_hooks = dict(checkpoint=dict(by_epoch=False, interval=200))
+default_hooks = dict(checkpoint=dict(by_epoch=False, interval=400))
 log_processor = dict(by_epoch=False)
 custom_hooks = [dict(type="clip_plugins.VocabularyHook", prompts="single")]

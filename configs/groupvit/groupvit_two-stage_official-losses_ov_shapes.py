@@ -36,7 +36,7 @@ model = dict(
         std=[0.229, 0.224, 0.225],
     ),
 )
-max_iters = 100
+max_iters = 50
 train_cfg = dict(type="clip_plugins.ResumableIterLoop", max_iters=max_iters, val_interval=max_iters)
 train_dataloader = dict(batch_size=32)
 optim_wrapper = dict(
@@ -50,5 +50,5 @@ param_scheduler = [
     dict(type="LinearLR", start_factor=0.0025, by_epoch=False, begin=0, end=10),
     dict(type="CosineAnnealingLR", eta_min=4e-5, by_epoch=False, begin=10, end=max_iters),
 ]
-default_hooks = dict(checkpoint=dict(by_epoch=False, interval=100))
+default_hooks = dict(checkpoint=dict(by_epoch=False, interval=50))
 log_processor = dict(by_epoch=False)

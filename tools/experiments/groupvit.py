@@ -5,7 +5,7 @@ segmented once more, and each way to label the groups is judged from the same gr
 
 examples:
   python tools/experiments/groupvit.py --seeds 0 1 2 --readme configs/groupvit/README.md
-  python tools/experiments/groupvit.py --checkpoints work_dirs/groupvit/iter_800.pth \\
+  python tools/experiments/groupvit.py --checkpoints work_dirs/groupvit/iter_1200.pth \\
       --calibrated work_dirs/groupvit/background.json
 """
 import argparse
