@@ -4,7 +4,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from clip_plugins.cli.segment_walk import SegmentRow, SegmentWalk, lseg_config
+from clip_plugins.cli.segment_walk import SegmentRow, SegmentWalk, chance_of, lseg_config
 from clip_plugins.cli.steps import Step
 
 GROUPVIT = Path("configs/groupvit")
@@ -20,8 +20,7 @@ def groupvit_rows() -> tuple[SegmentRow, ...]:
         ours,
         SegmentRow("GroupViT, calibrated background", DEMO, weights=ours.method, is_calibrated=True),
         SegmentRow("GroupViT, two stages, published losses", OFFICIAL),
-        SegmentRow("chance (random embeddings)", DEMO, weights=ours.method,
-                   options=("custom_hooks.0.chance_seed=0",)),
+        chance_of(ours),
     )
 
 

@@ -44,6 +44,12 @@ def lseg_config(method: str) -> Path:
     return LSEG / f"{method}_{SUFFIX}"
 
 
+def chance_of(row: SegmentRow) -> SegmentRow:
+    """The same weights, compared with random directions instead of names."""
+    return SegmentRow("chance (random embeddings)", row.config, weights=row.method,
+                      options=("custom_hooks.0.chance_seed=0",))
+
+
 def lseg_rows() -> tuple[SegmentRow, ...]:
     """Baselines, LSeg, its options, chance and oracle."""
     lseg = SegmentRow("LSeg", lseg_config("lseg_tiny-clip"))
@@ -56,8 +62,7 @@ def lseg_rows() -> tuple[SegmentRow, ...]:
         regions,
         SegmentRow("LSeg + regions, calibrated background", regions.config, weights=regions.method,
                    is_calibrated=True),
-        SegmentRow("chance (random embeddings)", lseg.config, weights=lseg.method,
-                   options=("custom_hooks.0.chance_seed=0",)),
+        chance_of(lseg),
         SegmentRow("oracle (masks of all names)", lseg_config("oracle_tiny-clip")),
     )
 
@@ -71,8 +76,7 @@ def claim_rows() -> tuple[SegmentRow, ...]:
         SegmentRow("text tower fine-tuned", lseg_config("lseg-tuned-text_tiny-clip")),
         SegmentRow("image tower TinyCLIP's ViT", lseg_config("lseg_tiny-vit")),
         SegmentRow("image tower from scratch", lseg_config("lseg_scratch")),
-        SegmentRow("chance (random embeddings)", lseg.config, weights=lseg.method,
-                   options=("custom_hooks.0.chance_seed=0",)),
+        chance_of(lseg),
         SegmentRow("fully supervised (masks of all names)", lseg_config("oracle_tiny-clip")),
     )
 

@@ -23,7 +23,8 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--claims", action="store_true", help="the paper's claims, not the demo's rows")
     parser.add_argument("--iterations", type=int, metavar="N",
-                        help="of every training (default: each config's own; 400 for --claims)")
+                        help="of every training (default: each config's own; "
+                        f"{CLAIM_ITERATIONS} for --claims)")
     parser.add_argument("--readme", type=Path, metavar="FILE.md", help="put the table between its marks, too")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     return parser.parse_args(arguments)
@@ -44,7 +45,7 @@ def run(args: argparse.Namespace) -> None:
 
     rows, iterations, mark, folder = lseg_rows(), args.iterations, "tools/experiments/lseg.py", args.work_dir
     if args.claims:
-        rows, iterations = claim_rows(), iterations or CLAIM_ITERATIONS
+        rows, iterations = claim_rows(), CLAIM_ITERATIONS if iterations is None else iterations
         mark, folder = f"{mark} --claims", folder / "claims"
     require_marks(args.readme, mark)
     tables, minutes = [], 0.0

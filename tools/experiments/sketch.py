@@ -14,6 +14,7 @@ from pathlib import Path
 
 MARK = "tools/experiments/sketch.py"
 
+
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """The command line; nothing heavy is imported before it is known to be right."""
     parser = argparse.ArgumentParser(description=__doc__,

@@ -12,6 +12,7 @@ from pathlib import Path
 
 MARK = "tools/experiments/vild_claims.py"
 
+
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """The command line; nothing heavy is imported before it is known to be right."""
     parser = argparse.ArgumentParser(description=__doc__,

@@ -58,8 +58,7 @@ class OwnTextSegmentor(OpenVocabularySegmentor):
 
     def embed_names(self, vocabulary: Vocabulary) -> TextEmbeddings:
         """Unit rows of names and negatives, from all prompts of all their words."""
-        counts = [count * len(vocabulary.prompts.templates) for count in _word_counts(vocabulary)]
-        rows = self.embed_tokens(self.text_tower.tokenize(_prompts(vocabulary)), counts)
+        rows = self.embed_tokens(self.text_tower.tokenize(_prompts(vocabulary)), _prompt_counts(vocabulary))
         names, negatives = rows[:len(vocabulary)], rows[len(vocabulary):]
         return TextEmbeddings(vocabulary.names, names, negatives=negatives if len(negatives) else None,
                               thresholds=vocabulary.thresholds)
@@ -79,8 +78,8 @@ class OwnTextSegmentor(OpenVocabularySegmentor):
             return self._features
         tokens = self.text_tower.tokenize(_prompts(self._vocabulary)).to(self.logit_scale.device)
         rows = torch.cat([self.text_tower(part) for part in tokens.split(PROMPTS_A_PASS)]).float()
-        counts = [count * len(self._vocabulary.prompts.templates) for count in _word_counts(self._vocabulary)]
-        features = torch.stack([part.mean(0) for part in rows.split(counts)])[:len(self._vocabulary)]
+        means = [part.mean(0) for part in rows.split(_prompt_counts(self._vocabulary))]
+        features = torch.stack(means)[:len(self._vocabulary)]
         if not features.requires_grad:
             self._features = features
         return features
@@ -109,10 +108,10 @@ class OwnTextSegmentor(OpenVocabularySegmentor):
         return super()._embeddings_on(device)
 
 
-def _word_counts(vocabulary: Vocabulary) -> list[int]:
-    """Words of each name (itself and its synonyms), then 1 for each negative."""
-    names = [len(vocabulary.words(index)) for index in range(len(vocabulary))]
-    return names + [1] * len(vocabulary.negatives)
+def _prompt_counts(vocabulary: Vocabulary) -> list[int]:
+    """Prompts of each name (of itself and its synonyms), then of each negative."""
+    words = [len(vocabulary.words(index)) for index in range(len(vocabulary))]
+    return [count * len(vocabulary.prompts.templates) for count in words + [1] * len(vocabulary.negatives)]
 
 
 def _prompts(vocabulary: Vocabulary) -> list[str]:
