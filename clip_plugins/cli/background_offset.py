@@ -84,9 +84,11 @@ def calibrate_offset(config: Config, checkpoint: str | Path | None, images: int 
     search = OffsetSearch(OFFSETS, len(model.names), place, model.ignore_index)
     chosen = np.unique(np.linspace(0, len(scenes) - 1, min(images, len(scenes))).astype(int))
     for index in tqdm(chosen, desc="calibrating", unit="image"):
-        data = model.data_preprocessor(pseudo_collate([scenes[int(index)]]))
-        truth = data["data_samples"][0].gt_sem_seg.data.to(data["inputs"].device)
-        search.add(*object_margins(model, data["inputs"], place), truth)
+        scene = scenes[int(index)]
+        data = model.data_preprocessor(pseudo_collate([scene]))
+        inputs, metainfo = data["inputs"][0], data["data_samples"][0].metainfo
+        truth = scene["data_samples"].gt_sem_seg.data.to(inputs.device)
+        search.add(*object_margins(model, inputs, place, metainfo), truth)
     found = Background(model.background["name"], search.best(),
                        dict(zip(OFFSETS, search.curve().round(3).tolist())), len(chosen))
     if out is not None:

@@ -21,9 +21,9 @@ PHOTOGRAPHS, FOLDER = "CLIP_PLUGINS_PHOTOGRAPHS", "CLIP_PLUGINS_DEMO_REAL"
 NEEDED = ("tiny_imagenet", "captions", *GROUPS)
 
 
-def absent_photographs(root: Path) -> list[str]:
-    """Which of the needed folders aren't below `root`."""
-    return [name for name in NEEDED if not (root / name).is_dir()]
+def absent_photographs(root: Path, also: Sequence[str] = ()) -> list[str]:
+    """Which of the needed folders, and of others, aren't below `root`."""
+    return [name for name in dict.fromkeys((*NEEDED, *also)) if not (root / name).is_dir()]
 
 
 @dataclass(frozen=True)
@@ -63,18 +63,20 @@ class PhotographJob:
 
     def steps(self) -> list[Step]:
         """The commands in order."""
-        return [self._train_clip(), *(step for walk in self.walks().values() for step in walk.steps())]
+        return [self.clip_step(), *(step for walk in self.walks().values() for step in walk.steps())]
 
     def set_environment(self) -> None:
         """Tell the configs of all commands where things are."""
         os.environ[PHOTOGRAPHS], os.environ[FOLDER] = str(self.root), str(self.folder)
 
-    def _train_clip(self) -> Step:
+    def clip_step(self, is_alone: bool = True) -> Step:
+        """The command that trains the CLIP; see `Step.is_alone`."""
         command = ("tools/train.py", str(CLIP_CONFIG), "--work-dir", str(self.folder / "clip"), "--seed",
                    str(self.seed), "--resume")
         pairs = (self.root / "coco_tiny" / "image_labels.json", self.root / "wild" / "image_labels.json",
                  self.root / "captions" / "captions.jsonl")
-        return Step("train CLIP", command, outputs=(self.encoder,), inputs=(CLIP_CONFIG, *pairs))
+        return Step("train CLIP", command, outputs=(self.encoder,), inputs=(CLIP_CONFIG, *pairs),
+                    is_alone=is_alone)
 
 
 def config_of(method: str, name: str) -> Path:

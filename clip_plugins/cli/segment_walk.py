@@ -91,6 +91,8 @@ class SegmentWalk:
         seed: of every training.
         prepared: files that decide whether everything must run again.
         iterations: of every training; None: each config's own.
+        columns: metrics of the table, without `seg/`.
+        name: put before a step's name where a chain runs several walks.
     """
 
     folder: Path
@@ -98,6 +100,8 @@ class SegmentWalk:
     seed: int = 0
     prepared: tuple[Path, ...] = (DATA / "annotations" / "names.json",)
     iterations: int | None = None
+    columns: tuple[str, ...] = COLUMNS
+    name: str = ""
 
     def steps(self) -> list[Step]:
         """The commands in order."""
@@ -135,22 +139,26 @@ class SegmentWalk:
         found = []
         for row in self.rows:
             result = read_json(self.results(row))
-            figures = {column: round(result["metrics"].get(f"seg/{column}", 0.0), 2) for column in COLUMNS}
+            metrics = result["metrics"]
+            figures = {column: round(metrics.get(f"seg/{column}", 0.0), 2) for column in self.columns}
             found.append({"method": row.method, **figures,
                           "images_per_second": round(result["images_per_second"], 1)})
         return found
+
+    def _title(self, what: str, row: SegmentRow) -> str:
+        return " ".join(word for word in (self.name, what, row.method) if word)
 
     def _train(self, row: SegmentRow) -> Step:
         command = ("tools/train.py", str(row.config), "--work-dir", str(self.folder_of(row)), "--seed",
                    str(self.seed), "--resume", "--cfg-options", f"train_cfg.val_begin={NEVER}",
                    *(f"{key}={self.iterations}" for key in LENGTHS if self.iterations is not None))
-        return Step(f"train {row.method}", command, outputs=(self.checkpoint(row),),
+        return Step(self._title("train", row), command, outputs=(self.checkpoint(row),),
                     inputs=(row.config, *self.prepared), is_alone=False)
 
     def _calibrate(self, row: SegmentRow) -> Step:
         command = ("tools/calibrate_offset.py", str(row.config), str(self.checkpoint(row)), "--out",
                    str(self.offset(row)))
-        return Step(f"calibrate {row.method}", command, outputs=(self.offset(row),),
+        return Step(self._title("calibrate", row), command, outputs=(self.offset(row),),
                     inputs=(row.config, self.checkpoint(row)), is_alone=False)
 
     def _test(self, row: SegmentRow) -> Step:
@@ -164,5 +172,5 @@ class SegmentWalk:
             "tools/test.py", str(row.config), *weights, "--work-dir", str(self.folder_of(row)), "--out",
             str(self.results(row)), "--show-dir", str(self.folder_of(row) / "pictures"),
             *(("--cfg-options", *options) if options else ()))
-        return Step(f"test {row.method}", tuple(command), outputs=(self.results(row),), inputs=tuple(inputs),
-                    is_alone=False)
+        return Step(self._title("test", row), tuple(command), outputs=(self.results(row),),
+                    inputs=tuple(inputs), is_alone=False)

@@ -1,6 +1,6 @@
 """The background's offset: chosen on training scenes, where the truth of base names is known.
 
-Letters: B images, H×W pixels, N names, O offsets.
+Letters: H×W pixels, H'×W' of the original image, N names, O offsets.
 """
 from __future__ import annotations
 
@@ -13,30 +13,36 @@ from torch import Tensor
 from clip_plugins.errors import ConfigError, DataError
 from clip_plugins.evaluation.segmentation import iou_of, pixel_counts
 from clip_plugins.segmentation.labelling import RunningBest, name_chunks
-from clip_plugins.segmentation.open_vocabulary import OpenVocabularySegmentor
+from clip_plugins.segmentation.open_vocabulary import Frame, OpenVocabularySegmentor, cut
 
 
 @torch.no_grad()
-def object_margins(model: OpenVocabularySegmentor, inputs: Tensor, background: int) -> tuple[Tensor, Tensor]:
-    """The best name beside the background, and how far it is ahead of it.
+def object_margins(model: OpenVocabularySegmentor, inputs: Tensor, background: int,
+                   metainfo: dict | None = None) -> tuple[Tensor, Tensor]:
+    """The best name beside the background, and how far it is ahead of it, in the original image.
 
     Args:
         model: with its names.
-        inputs: (B, 3, H, W) normalised pixels.
+        inputs: (3, H, W) normalised pixels.
         background: label of the background.
+        metainfo: mmseg's, with padding, flip and original size; None: the image is the original.
 
     Returns:
-        (B, H, W) labels, none of them the background's; and margins: from which offset on it wins.
+        (H', W') labels, none of them the background's; and margins: from which offset on it wins.
     """
+    frame = Frame(metainfo or {}, tuple(inputs.shape[-2:]), model.align_corners)
+    inputs = cut(inputs[None], frame.inside)
     windows, best = model.look(inputs), RunningBest()
-    count, pixels = len(model.columns_on(inputs.device)), inputs[:, 0].numel()
+
+    def original_scores(part: slice) -> Tensor:
+        return frame.undo(model.join_windows(windows, part, inputs.shape)[0])
+    count, pixels = len(model.columns_on(inputs.device)), max(inputs[0, 0].numel(), frame.pixels)
     for part in name_chunks(count, pixels, model.budget):
-        scores = model.join_windows(windows, part, inputs.shape).clone()
+        scores = original_scores(part).clone()
         if part.start <= background < part.stop:
-            scores[:, background - part.start] = -torch.inf
+            scores[background - part.start] = -torch.inf
         best.add(scores)
-    ground = model.join_windows(windows, slice(background, background + 1), inputs.shape)[:, 0]
-    return best.labels, best.scores - ground
+    return best.labels, best.scores - original_scores(slice(background, background + 1))[0]
 
 
 class OffsetSearch:
@@ -57,7 +63,7 @@ class OffsetSearch:
         self.totals = np.zeros((len(self.offsets), 3, count), np.int64)
 
     def add(self, labels: Tensor, margins: Tensor, truth: Tensor) -> None:
-        """Count the pixels of one image or batch: `object_margins`, and the truth of the same shape."""
+        """Count the pixels of one image: `object_margins`, and the truth of the same shape."""
         for index, offset in enumerate(self.offsets):
             found = torch.where(margins >= offset, labels, self.background).flatten()[None]
             counts = pixel_counts(found, truth.flatten()[None], self.totals.shape[2], self.ignore_index)

@@ -10,14 +10,15 @@ train_dataloader = dict(
                 type="clip_plugins.FillUnlabelled",
                 ann_file="data/ov_shapes/annotations/instances_train_all.json",
             ),
-            dict(type="clip_plugins.PasteObjects", images=3),
+            dict(type="clip_plugins.PasteObjects", images=6),
+            dict(type="Resize", scale_factor=1.4, keep_ratio=True),
             dict(type="RandomFlip", prob=0.5),
             dict(type="PackSegInputs"),
         ],
     )
 )
-train_cfg = dict(max_iters=800, val_interval=800)
+train_cfg = dict(max_iters=600, val_interval=600)
 param_scheduler = [
     dict(type="LinearLR", start_factor=0.1, by_epoch=False, begin=0, end=30),
-    dict(type="CosineAnnealingLR", by_epoch=False, begin=30, end=800, eta_min_ratio=0.01),
+    dict(type="CosineAnnealingLR", by_epoch=False, begin=30, end=600, eta_min_ratio=0.01),
 ]

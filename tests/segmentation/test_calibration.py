@@ -3,29 +3,33 @@ import torch
 
 pytest.importorskip("mmseg")
 
+from mmseg.structures import SegDataSample
+
 from clip_plugins.errors import ConfigError, DataError
 from clip_plugins.segmentation.calibration import OffsetSearch, object_margins
 from tests.segmentation.tiny import COLOURS, colour_segmentor
 
-PIXELS = torch.rand(2, 3, 24, 32, generator=torch.Generator().manual_seed(0))
+PIXELS = torch.rand(3, 24, 32, generator=torch.Generator().manual_seed(0))
 GROUND = COLOURS.index("blue")
 
 
 @pytest.mark.parametrize("budget", [1, 1 << 24])
 @pytest.mark.parametrize("offset", [-0.4, 0.0, 0.3])
-def test_margins_say_what_an_offset_does(budget, offset):
-    labels, margins = object_margins(colour_segmentor(test_cfg={"budget": budget}), PIXELS, GROUND)
-    expected = colour_segmentor(background={"name": "blue", "offset": offset}).predict(PIXELS)
-    found = torch.where(margins >= offset, labels, GROUND)
-    assert torch.equal(found, torch.stack([sample.pred_sem_seg.data[0] for sample in expected]))
+@pytest.mark.parametrize("metainfo", [
+    {}, {"ori_shape": (17, 20)}, {"ori_shape": (22, 29), "img_padding_size": (0, 3, 0, 2)}])
+def test_margins_say_what_an_offset_does_to_the_original_image(budget, offset, metainfo):
+    model = colour_segmentor(test_cfg={"budget": budget})
+    labels, margins = object_margins(model, PIXELS, GROUND, metainfo)
+    sample = SegDataSample(metainfo=metainfo)
+    colour_segmentor(background={"name": "blue", "offset": offset}).predict(PIXELS[None], [sample])
+    assert torch.equal(torch.where(margins >= offset, labels, GROUND), sample.pred_sem_seg.data[0])
 
 
 def test_the_offset_with_the_largest_miou_is_chosen():
     labels, margins = object_margins(colour_segmentor(), PIXELS, GROUND)
     truth = torch.where(margins >= 0.25, labels, GROUND)
     search = OffsetSearch((-0.5, 0.0, 0.25, 0.5), 3, GROUND)
-    for index in range(2):
-        search.add(labels[index], margins[index], truth[index])
+    search.add(labels, margins, truth)
     assert search.best() == 0.25 and search.curve()[2] == 100
 
 

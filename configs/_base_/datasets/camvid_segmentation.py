@@ -18,6 +18,9 @@ val_dataloader = dict(
 test_dataloader = dict(
     dataset=dict(data_root=data_root, class_file="classes.json", ann_file="test.txt", data_prefix=folders)
 )
-withheld = dict(novel=("car", "pavement"))
-val_evaluator = dict(extra_groups=withheld)
+groups = dict(
+    base=("sky", "building", "pole", "road", "tree", "sign symbol", "fence", "pedestrian", "bicyclist"),
+    novel=("car", "pavement"),
+)
+val_evaluator = dict(extra_groups=groups)
 test_evaluator = val_evaluator

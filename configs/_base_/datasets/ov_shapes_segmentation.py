@@ -1,20 +1,37 @@
 # ov_shapes: `python tools/prepare_data.py ov_shapes` makes it. Training masks are of base names only;
 # pixels of all other objects are ignored.
-_base_ = "./seg_tta.py"
+# Images are enlarged: TinyCLIP knows objects of 64 px, most of these measure 28 to 51.
+enlarged = dict(type="Resize", scale_factor=1.4, keep_ratio=True)
 data_root = "data/ov_shapes/"
 dataset_type = "clip_plugins.OpenVocabularySegDataset"
 
 train_pipeline = [
     dict(type="clip_plugins.LoadImage"),
     dict(type="clip_plugins.LoadMask"),
-    dict(type="clip_plugins.PasteObjects", images=3),  # a scene has three objects; there is room for ten
+    dict(type="clip_plugins.PasteObjects", images=6),  # a scene has three objects; there is room for ten
+    enlarged,
     dict(type="RandomFlip", prob=0.5),
     dict(type="PackSegInputs"),
 ]
 test_pipeline = [
     dict(type="clip_plugins.LoadImage"),
+    enlarged,
     dict(type="clip_plugins.LoadMask"),
     dict(type="PackSegInputs"),
+]
+# `seg_tta.py` around that size
+tta_model = dict(type="clip_plugins.OpenVocabularyTTA")
+tta_pipeline = [
+    dict(type="clip_plugins.LoadImage"),
+    dict(
+        type="TestTimeAug",
+        transforms=[
+            [dict(type="Resize", scale_factor=factor, keep_ratio=True) for factor in (1.05, 1.4, 1.75)],
+            [dict(type="RandomFlip", prob=0.0), dict(type="RandomFlip", prob=1.0)],
+            [dict(type="clip_plugins.LoadMask")],
+            [dict(type="PackSegInputs")],
+        ],
+    ),
 ]
 train_dataloader = dict(
     batch_size=8,

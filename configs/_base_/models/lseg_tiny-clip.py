@@ -8,5 +8,5 @@ model = dict(
         layers=(1, 2, 3, 4),
     ),
     logit_scale=26.0,  # TinyCLIP's own
-    pixels=dict(count=2048),
+    pixels=dict(count=4096),
 )
