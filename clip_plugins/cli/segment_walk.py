@@ -72,7 +72,6 @@ def claim_rows() -> tuple[SegmentRow, ...]:
     lseg = SegmentRow("LSeg", lseg_config("lseg_tiny-clip"))
     return (
         lseg,
-        SegmentRow("all pixels (the paper's loss)", lseg_config("lseg-all-pixels_tiny-clip")),
         SegmentRow("text tower fine-tuned", lseg_config("lseg-tuned-text_tiny-clip")),
         SegmentRow("image tower TinyCLIP's ViT", lseg_config("lseg_tiny-vit")),
         SegmentRow("image tower from scratch", lseg_config("lseg_scratch")),

@@ -1,4 +1,4 @@
-# TinyCLIP's dense features against the names, nothing trained; the image is doubled in all: its grid is coarse.
+# TinyCLIP's dense features against the names, nothing trained; doubled in all: its grid is coarse.
 _base_ = ["../_base_/models/clip_pixels.py", "../_base_/lseg_demo_ov_shapes.py"]
 model = dict(
     type="clip_plugins.DenseCLIPSegmentor",

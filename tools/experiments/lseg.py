@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-CLAIM_ITERATIONS = 400  # a quarter of the demo's
+CLAIM_ITERATIONS = 300  # a quarter of the demo's
 
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
