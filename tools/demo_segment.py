@@ -37,8 +37,10 @@ def run(folder: Path, seed: int) -> None:
     from clip_plugins.cli.walk import markdown_table, write_summary
 
     walks = demo_walks(folder, seed)
-    # the longest chain first, so that no core waits for it
-    minutes = run_on_ov_shapes(folder, [step for walk in reversed(walks) for step in walk.steps()])
+    # trainings first: no core shall wait for a long one at the end
+    steps = sorted((step for walk in reversed(walks) for step in walk.steps()),
+                   key=lambda step: not step.name.startswith("train "))
+    minutes = run_on_ov_shapes(folder, steps)
     rows = [row for walk in walks for row in walk.table()]
     write_summary(folder, rows, minutes, seed)
     pictures = draw_segment_walks(walks, rows, folder)

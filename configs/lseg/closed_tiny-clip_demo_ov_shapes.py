@@ -28,9 +28,9 @@ model = dict(
 )
 # cross entropy of 193 outputs on every pixel: 8 images take six times as long as LSeg's
 train_dataloader = dict(batch_size=4, dataset=dict(splits=None))  # labels are the values of the masks
-train_cfg = dict(max_iters=240, val_interval=240)
+train_cfg = dict(max_iters=200, val_interval=200)
 param_scheduler = [
     dict(type="LinearLR", start_factor=0.1, by_epoch=False, begin=0, end=30),
-    dict(type="CosineAnnealingLR", by_epoch=False, begin=30, end=240, eta_min_ratio=0.01),
+    dict(type="CosineAnnealingLR", by_epoch=False, begin=30, end=200, eta_min_ratio=0.01),
 ]
 custom_hooks = []

@@ -57,7 +57,7 @@ def sample_unit(maps: Tensor, places: Tensor, size: tuple[int, int]) -> Tensor:
     Only the cells that the pixels lie between are made of unit length, not the whole map.
 
     Args:
-        maps: (B, D, h, w) embeddings of any length.
+        maps: (B, D, h, w) embeddings of any length; of half precision, only what is looked up gets float32.
         places: (P, 3) int64: image, row, column in H×W.
         size: (H, W).
 
@@ -65,13 +65,13 @@ def sample_unit(maps: Tensor, places: Tensor, size: tuple[int, int]) -> Tensor:
         (P, D), at most of unit length.
     """
     rows, columns = maps.shape[-2:]
-    y = places[:, 1].to(maps) * ((rows - 1) / max(size[0] - 1, 1))
-    x = places[:, 2].to(maps) * ((columns - 1) / max(size[1] - 1, 1))
+    y = places[:, 1].float() * ((rows - 1) / max(size[0] - 1, 1))
+    x = places[:, 2].float() * ((columns - 1) / max(size[1] - 1, 1))
     top, left = y.long().clamp(max=rows - 1), x.long().clamp(max=columns - 1)
     bottom, right = (top + 1).clamp(max=rows - 1), (left + 1).clamp(max=columns - 1)
     # one look-up of all four corners: each would have a gradient of the whole map's size
     corners = maps.permute(0, 2, 3, 1)[places[:, 0].repeat(4), torch.cat([top, top, bottom, bottom]),
-                                       torch.cat([left, right, left, right])]  # 4P×D
+                                       torch.cat([left, right, left, right])].float()  # 4P×D
     upper_left, upper_right, lower_left, lower_right = F.normalize(corners, dim=1).chunk(4)
     down, along = ((exact - whole)[:, None].expand_as(upper_left) for exact, whole in ((y, top), (x, left)))
     return torch.lerp(torch.lerp(upper_left, upper_right, along), torch.lerp(lower_left, lower_right, along),

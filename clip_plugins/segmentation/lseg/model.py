@@ -157,12 +157,12 @@ class LSeg(OpenVocabularySegmentor):
         labels = self.targets(data_samples)
         text = self.text_on(inputs.device) if self.tuned_text is None else self.tuned_text(inputs.device)
         text = F.normalize(text.float(), dim=-1)
-        embeddings = self.joint(self.decode(inputs)).float()
+        embeddings = self.joint(self.decode(inputs))
         with torch.autocast(inputs.device.type, enabled=False):  # cosines are multiplied by 14
             found = {"loss_pixels": self.loss_of_pixels(double(embeddings), text, labels)}
         if self.regions:
             regions = without_padding(labels, [sample.metainfo for sample in data_samples])
-            found["loss_regions"] = self.loss_of_regions(inputs, unit_map(embeddings), regions)
+            found["loss_regions"] = self.loss_of_regions(inputs, unit_map(embeddings.float()), regions)
         return found
 
     def loss_of_pixels(self, embeddings: Tensor, text: Tensor, labels: Tensor) -> Tensor:
@@ -180,7 +180,7 @@ class LSeg(OpenVocabularySegmentor):
             drawn = losses.sample_unit(embeddings, places, size)  # P×D: the product is linear in it
             return losses.pixel_loss(self.logit_scale * drawn @ text.T, labels[tuple(places.T)],
                                      self.ignore_index)
-        scores = text_scores(unit_map(embeddings), text, self.logit_scale)
+        scores = text_scores(unit_map(embeddings.float()), text, self.logit_scale)
         if self.smoothing is not None:
             scores = self.smoothing(scores)
         return losses.pixel_loss(self.enlarged(scores, labels.shape[-2:]), labels, self.ignore_index)
