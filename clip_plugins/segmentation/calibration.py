@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from clip_plugins.errors import ConfigError, DataError
-from clip_plugins.evaluation.segmentation import iou_of, pixel_counts
+from clip_plugins.evaluation.segmentation import iou_of
 from clip_plugins.segmentation.labelling import RunningBest, name_chunks
 from clip_plugins.segmentation.open_vocabulary import Frame, OpenVocabularySegmentor, cut
 
@@ -59,15 +59,29 @@ class OffsetSearch:
                  ignore_index: int = 255) -> None:
         if not len(offsets):
             raise ConfigError("there are no offsets to choose from; give some.")
-        self.offsets, self.background, self.ignore_index = tuple(offsets), background, ignore_index
+        self.offsets, self.background, self.ignore_index = tuple(sorted(offsets)), background, ignore_index
         self.totals = np.zeros((len(self.offsets), 3, count), np.int64)
 
     def add(self, labels: Tensor, margins: Tensor, truth: Tensor) -> None:
         """Count the pixels of one image: `object_margins`, and the truth of the same shape."""
-        for index, offset in enumerate(self.offsets):
-            found = torch.where(margins >= offset, labels, self.background).flatten()[None]
-            counts = pixel_counts(found, truth.flatten()[None], self.totals.shape[2], self.ignore_index)
-            self.totals[index] += counts.cpu().numpy()
+        labels, truth = labels.long(), truth.long()
+        known = truth.flatten() != self.ignore_index
+        labels, margins, truth = (values.flatten()[known] for values in (labels, margins, truth))
+        # offsets that leave a pixel its name; from the next one on it is background
+        survived = torch.bucketize(margins, torch.tensor(self.offsets).to(margins), right=True)
+        right = labels == truth
+        named = [self._histogram(survived, labels), self._histogram(survived[right], labels[right])]
+        predicted, both = (found.flip(0).cumsum(0).flip(0)[1:] for found in named)  # survived > offset
+        count = len(self.offsets) + 1
+        for total, pixels in ((predicted, survived), (both, survived[truth == self.background])):
+            total[:, self.background] += pixels.bincount(minlength=count).cumsum(0)[:-1]
+        true = truth.bincount(minlength=predicted.shape[1]).expand_as(predicted)
+        self.totals += torch.stack([both, predicted, true], dim=1).cpu().numpy()
+
+    def _histogram(self, survived: Tensor, labels: Tensor) -> Tensor:
+        """(O + 1, N) pixels of each name that so many offsets leave their name."""
+        rows, columns = len(self.offsets) + 1, self.totals.shape[2]
+        return (survived * columns + labels).bincount(minlength=rows * columns).view(rows, columns)
 
     def curve(self) -> np.ndarray:
         """(O,) mIoU over the names that have true pixels, background included, 0..100.

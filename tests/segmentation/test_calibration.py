@@ -6,6 +6,7 @@ pytest.importorskip("mmseg")
 from mmseg.structures import SegDataSample
 
 from clip_plugins.errors import ConfigError, DataError
+from clip_plugins.evaluation.segmentation import pixel_counts
 from clip_plugins.segmentation.calibration import OffsetSearch, object_margins
 from tests.segmentation.tiny import COLOURS, colour_segmentor
 
@@ -31,6 +32,18 @@ def test_the_offset_with_the_largest_miou_is_chosen():
     search = OffsetSearch((-0.5, 0.0, 0.25, 0.5), 3, GROUND)
     search.add(labels, margins, truth)
     assert search.best() == 0.25 and search.curve()[2] == 100
+
+
+def test_counts_at_every_offset_are_those_of_the_labels_that_it_leaves():
+    chance = torch.Generator().manual_seed(0)
+    labels, truth = (torch.randint(1, 4, (40, 50), generator=chance) for _ in range(2))
+    truth[torch.rand(40, 50, generator=chance) < 0.4] = 0
+    truth[:3] = 255
+    margins = torch.randint(-4, 5, (40, 50), generator=chance) / 4
+    search = OffsetSearch((-0.5, 0.25, 0.3, 2.0), 4, background=0)
+    search.add(labels, margins, truth)
+    for offset, total in zip(search.offsets, search.totals):
+        assert (total == pixel_counts(torch.where(margins >= offset, labels, 0), truth, 4).numpy()).all()
 
 
 def test_of_equal_offsets_the_smallest_is_taken():
