@@ -47,6 +47,13 @@ def test_sampling_equals_resizing():
                                atol=1e-5, rtol=1e-5)
 
 
+def test_maps_of_half_precision_are_interpolated_in_float32():
+    maps, places = draw(1, 5, 4, 4).bfloat16(), torch.tensor([[0, 1, 2], [0, 7, 5]])
+    found = sample_unit(maps, places, (8, 8))
+    assert found.dtype == torch.float32
+    torch.testing.assert_close(found, sample_unit(maps.float(), places, (8, 8)))
+
+
 def test_means_are_of_the_regions_own_cells():
     embeddings = F.normalize(draw(1, 4, 4, 4), dim=1)
     regions = torch.zeros(1, 8, 8, dtype=torch.long)
