@@ -21,7 +21,7 @@ demo: $(READY)  ## Train, test and draw an open-vocabulary detector on generated
 demo-real: $(READY)  ## The same on real photographs, where they are (about 50 minutes on 2 cores; resumable).
 	$(BIN)/python tools/demo_real.py
 
-demo-segment: $(READY)  ## Train, test and draw two open-vocabulary segmentors on generated scenes (resumable).
+demo-segment: $(READY)  ## Train, test and draw two open-vocabulary segmentors on generated scenes (about 25 minutes on 2 cores; resumable).
 	$(BIN)/python tools/demo_segment.py
 
 demo-sketch: $(READY)  ## Sketch generated objects with 4 to 16 strokes and let another CLIP name them (about 6 minutes).

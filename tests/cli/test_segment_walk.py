@@ -44,6 +44,8 @@ def test_trainings_of_a_claim_are_equally_long(monkeypatch, tmp_path):
     walk = SegmentWalk(tmp_path, claim_rows(), iterations=7)
     trainings = [step for step in walk.steps() if step.name.startswith("train ")]
     assert len(trainings) == 5
+    tests = [step for step in walk.steps() if step.name.startswith("test ")]
+    assert all("test_dataloader.dataset.indices=300" in step.command for step in tests)
     for step in trainings:
         assert step.outputs[0].name == "iter_7.pth"
         assert {"train_cfg.max_iters=7", "param_scheduler.1.end=7"} <= set(step.command)
