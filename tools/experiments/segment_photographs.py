@@ -57,7 +57,7 @@ def run(args: argparse.Namespace) -> None:
     tables = {name: walk.table() for name, walk in job.walks().items()}
     text = write_summaries(job.folder, tables, chain.seconds(steps) / 60, args.seed)
     if args.readme is not None:
-        write_between_marks(args.readme, MARK, text)
+        write_between_marks(args.readme, MARK, text.replace("## ", "### "))
     print(f"\n{text}\nwritten: {job.folder}/summary.json, {job.folder}/summary.md, {job.folder}/*/*/pictures")
 
 
