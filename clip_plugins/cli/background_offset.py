@@ -72,6 +72,7 @@ def calibrate_offset(config: Config, checkpoint: str | Path | None, images: int 
 
     Raises:
         ConfigError: the model is no open-vocabulary segmentor or has no background among its names.
+        DataError: a mask holds a label that is no name's, or no scene has a labelled pixel.
     """
     model, _ = load_model(config, checkpoint, device=device)
     scenes = training_scenes(config)
@@ -87,7 +88,7 @@ def calibrate_offset(config: Config, checkpoint: str | Path | None, images: int 
         scene = scenes[int(index)]
         data = model.data_preprocessor(pseudo_collate([scene]))
         inputs, metainfo = data["inputs"][0], data["data_samples"][0].metainfo
-        truth = scene["data_samples"].gt_sem_seg.data.to(inputs.device)
+        truth = model.targets([scene["data_samples"]])[0].to(inputs.device)
         search.add(*object_margins(model, inputs, place, metainfo), truth)
     found = Background(model.background["name"], search.best(),
                        dict(zip(OFFSETS, search.curve().round(3).tolist())), len(chosen))

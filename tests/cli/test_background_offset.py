@@ -1,13 +1,16 @@
 import json
+import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 pytest.importorskip("mmseg")
 
 from clip_plugins.cli import load_config
 from clip_plugins.cli.background_offset import OFFSETS, calibrate_offset
-from clip_plugins.errors import ConfigError
+from clip_plugins.errors import ConfigError, DataError
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -37,3 +40,11 @@ def test_models_without_background_are_refused(tiny_ov_shapes):
     config.model.background.name = "nothing"
     with pytest.raises(ConfigError, match="nothing"):
         calibrate_offset(config, None, 3)
+
+
+def test_masks_with_unknown_labels_are_refused(tiny_ov_shapes, tmp_path):
+    root = shutil.copytree(tiny_ov_shapes, tmp_path / "shapes")
+    for mask in (root / "semantic" / "train").glob("*.png"):
+        Image.fromarray(np.full((160, 160), 250, np.uint8)).save(mask)
+    with pytest.raises(DataError, match="250"):
+        calibrate_offset(demo(root), None, 3, device="cpu")

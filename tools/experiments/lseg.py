@@ -1,8 +1,7 @@
 """LSeg beside baseline, TinyCLIP's dense features, chance and oracle on ov_shapes, over several seeds.
 
 Each seed trains every row; the background is calibrated on training scenes. Or, with --claims, what the paper
-says of text tower, image tower and supervision, every row trained equally long and tested
-on 300 scenes. Resumable.
+says of text tower, image tower and supervision, rows trained equally long, on 300 test scenes. Resumable.
 
 examples:
   python tools/experiments/lseg.py --seeds 0 1 2 --readme configs/lseg/README.md
