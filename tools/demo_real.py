@@ -34,9 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run(folder: Path, root: Path, seed: int) -> None:
     """Walk the whole job and print the tables."""
-    from clip_plugins.cli.photographs import PhotographJob, absent_photographs, write_summaries
+    from clip_plugins.cli.photographs import PhotographJob, absent_photographs, run_walks
     from clip_plugins.cli.pictures import draw_walk
-    from clip_plugins.cli.steps import TRAININGS, Chain
 
     absent = absent_photographs(root)
     if absent:
@@ -44,10 +43,7 @@ def run(folder: Path, root: Path, seed: int) -> None:
         return
     job = PhotographJob(folder, root, seed)
     job.set_environment()
-    chain, steps = Chain(folder), job.steps()
-    chain.run(steps, workers=TRAININGS)
-    tables = {name: walk.table() for name, walk in job.walks().items()}
-    text = write_summaries(folder, tables, chain.seconds(steps) / 60, seed)
+    text, tables = run_walks(folder, job.steps(), job.walks(), seed, out=folder)
     pictures = [str(draw_walk(walk, tables[name])) for name, walk in job.walks().items()]
     print(f"\n{text}\nwritten: {folder / 'summary.json'}, {folder / 'summary.md'}, {', '.join(pictures)}")
 

@@ -39,7 +39,7 @@ def run(folder: Path, seed: int) -> None:
     walks = demo_walks(folder, seed)
     # trainings first: no core shall wait for a long one at the end
     steps = sorted((step for walk in reversed(walks) for step in walk.steps()),
-                   key=lambda step: not step.name.startswith("train "))
+                   key=lambda step: step.command[0] != "tools/train.py")
     minutes = run_on_ov_shapes(folder, steps)
     rows = [row for walk in walks for row in walk.table()]
     write_summary(folder, rows, minutes, seed)

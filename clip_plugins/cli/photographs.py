@@ -1,11 +1,11 @@
 """The main job on real photographs: a CLIP trained on pairs, then the walk on each of two sets."""
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from clip_plugins.cli.steps import Step
+from clip_plugins.cli.steps import TRAININGS, Chain, Step
 from clip_plugins.cli.walk import Row, Walk, markdown_table, write_summary
 
 CLIP_CONFIG = Path("configs/clip/clip_resnet_real.py")
@@ -69,14 +69,13 @@ class PhotographJob:
         """Tell the configs of all commands where things are."""
         os.environ[PHOTOGRAPHS], os.environ[FOLDER] = str(self.root), str(self.folder)
 
-    def clip_step(self, is_alone: bool = True) -> Step:
-        """The command that trains the CLIP; see `Step.is_alone`."""
+    def clip_step(self) -> Step:
+        """The command that trains the CLIP."""
         command = ("tools/train.py", str(CLIP_CONFIG), "--work-dir", str(self.folder / "clip"), "--seed",
                    str(self.seed), "--resume")
         pairs = (self.root / "coco_tiny" / "image_labels.json", self.root / "wild" / "image_labels.json",
                  self.root / "captions" / "captions.jsonl")
-        return Step("train CLIP", command, outputs=(self.encoder,), inputs=(CLIP_CONFIG, *pairs),
-                    is_alone=is_alone)
+        return Step("train CLIP", command, outputs=(self.encoder,), inputs=(CLIP_CONFIG, *pairs))
 
 
 def config_of(method: str, name: str) -> Path:
@@ -95,6 +94,26 @@ def rows(name: str) -> tuple[Row, ...]:
             options=("custom_hooks.0.chance_seed=0",)),
         Row("oracle (trained on all names)", config_of("oracle", name)),
     )
+
+
+def run_walks(folder: Path, steps: Sequence[Step], walks: Mapping[str, Any], seed: int,
+              out: Path) -> tuple[str, dict[str, list[dict[str, Any]]]]:
+    """Run a job whose walks are titled, and write their tables.
+
+    Args:
+        folder: of the chain.
+        steps: of the job, in order.
+        walks: title -> what has a `table()` once the steps are done.
+        seed: of every training.
+        out: gets the files of `write_summaries`.
+
+    Returns:
+        the text of `summary.md`, and title -> table.
+    """
+    chain = Chain(folder)
+    chain.run(steps, workers=TRAININGS)
+    tables = {title: walk.table() for title, walk in walks.items()}
+    return write_summaries(out, tables, chain.seconds(steps) / 60, seed), tables
 
 
 def write_summaries(

@@ -1,7 +1,7 @@
 """Segmentors on real photographs as commands: LSeg on two sets of masks, GroupViT from pairs alone."""
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from clip_plugins.cli.groupvit_walk import GROUPVIT, GroupViTWalk
@@ -30,33 +30,33 @@ class PhotographSegmentation:
         """Title -> rows."""
         root, seed = self.photographs.root, self.photographs.seed
         lseg = {f"LSeg, {name}": SegmentWalk(
-            self.folder / name, lseg_rows(name), seed, columns=COLUMNS, name=name,
+            self.folder / name, mask_rows(name), seed, columns=COLUMNS, name=name,
             prepared=(root / name / "train.txt", self.photographs.encoder)) for name in SETS}
-        pairs = GroupViTWalk(self.folder / "pairs", groupvit_rows(), seed, columns=COLUMNS,
+        pairs = GroupViTWalk(self.folder / "pairs", pair_rows(), seed, columns=COLUMNS,
                              prepared=(root / "captions" / "captions.jsonl",))
         return {**lseg, "GroupViT, coco_tiny": pairs}
 
     def steps(self) -> list[Step]:
         """The commands in order; GroupViT needs no CLIP and learns beside it."""
         *lseg, pairs = self.walks().values()
-        return [self.photographs.clip_step(is_alone=False), *pairs.steps(),
+        return [replace(self.photographs.clip_step(), is_alone=False), *pairs.steps(),
                 *(step for walk in lseg for step in walk.steps())]
 
 
-def lseg_rows(name: str) -> tuple[SegmentRow, ...]:
+def mask_rows(name: str) -> tuple[SegmentRow, ...]:
     """LSeg and its option on a set, chance, and the oracle, whose masks have all names."""
-    lseg = SegmentRow("LSeg", lseg_config("lseg", name))
-    return (lseg, SegmentRow("LSeg + regions", lseg_config("lseg-regions", name)), chance_of(lseg),
-            SegmentRow("oracle (masks of all names)", lseg_config("oracle", name)))
+    lseg = SegmentRow("LSeg", config_of("lseg", name))
+    return (lseg, SegmentRow("LSeg + regions", config_of("lseg-regions", name)), chance_of(lseg),
+            SegmentRow("oracle (masks of all names)", config_of("oracle", name)))
 
 
-def groupvit_rows() -> tuple[SegmentRow, ...]:
+def pair_rows() -> tuple[SegmentRow, ...]:
     """GroupViT with either background, and chance."""
     ours = SegmentRow("GroupViT", PAIRS)
     return (ours, SegmentRow("GroupViT, calibrated background", PAIRS, weights=ours.method,
                              is_calibrated=True), chance_of(ours))
 
 
-def lseg_config(method: str, name: str) -> Path:
+def config_of(method: str, name: str) -> Path:
     """Config file of a variant on a set."""
     return LSEG / f"{method}_clip-resnet_{name}.py"

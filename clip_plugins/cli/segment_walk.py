@@ -142,7 +142,7 @@ class SegmentWalk:
         for row in self.rows:
             result = read_json(self.results(row))
             metrics = result["metrics"]
-            figures = {column: round(metrics.get(f"seg/{column}", 0.0), 2) for column in self.columns}
+            figures = {column: round(metrics[f"seg/{column}"], 2) for column in self.columns}
             found.append({"method": row.method, **figures,
                           "images_per_second": round(result["images_per_second"], 1)})
         return found

@@ -18,19 +18,19 @@ from clip_plugins.segmentation.open_vocabulary import Frame, OpenVocabularySegme
 
 @torch.no_grad()
 def object_margins(model: OpenVocabularySegmentor, inputs: Tensor, background: int,
-                   metainfo: dict | None = None) -> tuple[Tensor, Tensor]:
+                   metainfo: dict) -> tuple[Tensor, Tensor]:
     """The best name beside the background, and how far it is ahead of it, in the original image.
 
     Args:
         model: with its names.
         inputs: (3, H, W) normalised pixels.
         background: label of the background.
-        metainfo: mmseg's, with padding, flip and original size; None: the image is the original.
+        metainfo: mmseg's, with padding, flip and original size where there are such.
 
     Returns:
         (H', W') labels, none of them the background's; and margins: from which offset on it wins.
     """
-    frame = Frame(metainfo or {}, tuple(inputs.shape[-2:]), model.align_corners)
+    frame = Frame(metainfo, tuple(inputs.shape[-2:]), model.align_corners)
     inputs = cut(inputs[None], frame.inside)
     windows, best = model.look(inputs), RunningBest()
 
@@ -64,7 +64,6 @@ class OffsetSearch:
 
     def add(self, labels: Tensor, margins: Tensor, truth: Tensor) -> None:
         """Count the pixels of one image: `object_margins`, and the truth of the same shape."""
-        labels, truth = labels.long(), truth.long()
         known = truth.flatten() != self.ignore_index
         labels, margins, truth = (values.flatten()[known] for values in (labels, margins, truth))
         # offsets that leave a pixel its name; from the next one on it is background

@@ -27,7 +27,7 @@ def test_margins_say_what_an_offset_does_to_the_original_image(budget, offset, m
 
 
 def test_the_offset_with_the_largest_miou_is_chosen():
-    labels, margins = object_margins(colour_segmentor(), PIXELS, GROUND)
+    labels, margins = object_margins(colour_segmentor(), PIXELS, GROUND, {})
     truth = torch.where(margins >= 0.25, labels, GROUND)
     search = OffsetSearch((-0.5, 0.0, 0.25, 0.5), 3, GROUND)
     search.add(labels, margins, truth)
@@ -55,7 +55,7 @@ def test_of_equal_offsets_the_smallest_is_taken():
 
 def test_without_labelled_pixels_or_offsets_there_is_nothing_to_choose():
     search = OffsetSearch((0.0,), 2, 0)
-    search.add(torch.ones(1, 1), torch.zeros(1, 1), torch.full((1, 1), 255))
+    search.add(torch.ones(1, 1, dtype=torch.long), torch.zeros(1, 1), torch.full((1, 1), 255))
     with pytest.raises(DataError, match="labelled"):
         search.best()
     with pytest.raises(ConfigError):

@@ -38,10 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run(args: argparse.Namespace) -> None:
     """Walk every set and print the tables."""
-    from clip_plugins.cli.photographs import PhotographJob, absent_photographs, write_summaries
+    from clip_plugins.cli.photographs import PhotographJob, absent_photographs, run_walks
     from clip_plugins.cli.seeds import require_marks, write_between_marks
     from clip_plugins.cli.segment_photographs import SETS, PhotographSegmentation
-    from clip_plugins.cli.steps import TRAININGS, Chain
 
     require_marks(args.readme, MARK)
     absent = absent_photographs(args.data_root, also=SETS)
@@ -52,10 +51,7 @@ def run(args: argparse.Namespace) -> None:
     photographs = PhotographJob(args.work_dir, args.data_root, args.seed)
     photographs.set_environment()
     job = PhotographSegmentation(args.work_dir / "segmentation", photographs)
-    chain, steps = Chain(args.work_dir), job.steps()
-    chain.run(steps, workers=TRAININGS)
-    tables = {name: walk.table() for name, walk in job.walks().items()}
-    text = write_summaries(job.folder, tables, chain.seconds(steps) / 60, args.seed)
+    text, _ = run_walks(args.work_dir, job.steps(), job.walks(), args.seed, out=job.folder)
     if args.readme is not None:
         write_between_marks(args.readme, MARK, text.replace("## ", "### "))
     print(f"\n{text}\nwritten: {job.folder}/summary.json, {job.folder}/summary.md, {job.folder}/*/*/pictures")

@@ -1,14 +1,16 @@
 # ov_shapes: `python tools/prepare_data.py ov_shapes` makes it. Training masks are of base names only;
 # pixels of all other objects are ignored.
 # Images are enlarged: TinyCLIP knows objects of 64 px, most of these measure 28 to 51.
+_base_ = "./seg_tta.py"
 enlarged = dict(type="Resize", scale_factor=1.4, keep_ratio=True)
+pasted = dict(type="clip_plugins.PasteObjects", images=6)  # a scene has three objects; there is room for ten
 data_root = "data/ov_shapes/"
 dataset_type = "clip_plugins.OpenVocabularySegDataset"
 
 train_pipeline = [
     dict(type="clip_plugins.LoadImage"),
     dict(type="clip_plugins.LoadMask"),
-    dict(type="clip_plugins.PasteObjects", images=6),  # a scene has three objects; there is room for ten
+    pasted,
     enlarged,
     dict(type="RandomFlip", prob=0.5),
     dict(type="PackSegInputs"),
@@ -19,20 +21,7 @@ test_pipeline = [
     dict(type="clip_plugins.LoadMask"),
     dict(type="PackSegInputs"),
 ]
-# `seg_tta.py` around that size
-tta_model = dict(type="clip_plugins.OpenVocabularyTTA")
-tta_pipeline = [
-    dict(type="clip_plugins.LoadImage"),
-    dict(
-        type="TestTimeAug",
-        transforms=[
-            [dict(type="Resize", scale_factor=factor, keep_ratio=True) for factor in (1.05, 1.4, 1.75)],
-            [dict(type="RandomFlip", prob=0.0), dict(type="RandomFlip", prob=1.0)],
-            [dict(type="clip_plugins.LoadMask")],
-            [dict(type="PackSegInputs")],
-        ],
-    ),
-]
+tta_pipeline = [dict(type="clip_plugins.LoadImage"), enlarged, {{_base_.tta_views}}]
 train_dataloader = dict(
     batch_size=8,
     num_workers=1,
